@@ -1,0 +1,1 @@
+"""Returns hub: one approved return, exactly one credit note in the ERP."""

@@ -1,0 +1,372 @@
+"""The contract between the hub and a connector: one pluggy plugin for one kind of ERP.
+
+A plugin is a module (or object) whose functions carry :data:`hookimpl`, found by the entry point group
+``hub.connectors`` and registered under the entry point's name. It keeps no state, never sleeps and never
+retries: waiting and retrying belong to the hub, where they survive a crash and can be seen.
+
+Errors a hook may raise are those under :class:`hub.errors.ConnectorError`; they stand for the whole call.
+Anything else is a bug: the hub records it and treats what was being sent as in doubt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pluggy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+    from decimal import Decimal
+
+    from aiohttp import web
+    from pydantic import BaseModel
+
+    from hub.outcomes import (
+        ConnectReport,
+        Outcome,
+        Prepared,
+        Rejected,
+        Sighting,
+        ValidationPage,
+    )
+    from hub.rma import Item, Rma
+
+ENTRY_POINT_GROUP = "hub.connectors"
+
+hookspec = pluggy.HookspecMarker("hub")
+hookimpl = pluggy.HookimplMarker("hub")
+
+
+# --- what a connector says about itself ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QuotaWindow:
+    """At most ``calls`` calls in any span of length ``per``."""
+
+    calls: int
+    per: timedelta
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConnectorSchema:
+    """Everything the hub needs to know to offer a connector: forms, options and checks come from it.
+
+    Attributes:
+        name: equals the entry point's name.
+        title: what a merchant calls the ERP: ``Cin7 Omni``.
+        credentials: model of what proves who we are; secret fields are ``SecretStr``.
+        settings: model of everything else; each field has a default unless only the merchant knows it.
+        mapping: model of the mapping document.
+        account_fields: fields of credentials and settings that together name one account of the ERP; two
+            connections to one account would poll and count against one quota, so the hub refuses that.
+        quota: all windows hold at once; empty when the ERP has no limit.
+        spacing: least time from the end of one call to the start of the next.
+        max_batch: most deliveries one ``on_rma_approved`` call may carry.
+        document_noun: what the ERP calls what we make: ``credit note``.
+        location_noun: what the ERP calls a place where stock comes back: ``branch``.
+    """
+
+    name: str
+    title: str
+    credentials: type[BaseModel]
+    settings: type[BaseModel]
+    mapping: type[BaseModel]
+    account_fields: tuple[str, ...]
+    quota: tuple[QuotaWindow, ...] = ()
+    spacing: timedelta = timedelta(0)
+    max_batch: int = 1
+    document_noun: str = "document"
+    location_noun: str = "location"
+
+
+# --- what a connector is given ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HttpReply:
+    """A whole answer. Any status: a connector's reader decides what it means.
+
+    Attributes:
+        headers: names in lower case; of repeated ones the last.
+        body: undecoded.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class HttpSession(Protocol):
+    """HTTP with the connection's quota, time-outs, request log and redaction already in it."""
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        query: str = "",
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        is_write: bool = False,
+    ) -> HttpReply:
+        """Makes one call, waiting for its turn in the quota first.
+
+        Args:
+            method: ``GET``, ``POST``, …
+            url: absolute, without a query string.
+            query: the query string, already percent-encoded; sent as given.
+            headers: added to the hub's own.
+            body: sent as given; None sends none.
+            is_write: True when the call may change something at the remote. It decides what a lost
+                answer means.
+
+        Returns:
+            The reply, whatever its status. Redirects are not followed.
+
+        Raises:
+            RetriableError: nothing reached the remote (no connection, quota spent), or a read's answer
+                was lost.
+            InDoubtError: a write went out and its answer was lost or cut off.
+        """
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Connection:
+    """One set of credentials and settings, opened for one hook call.
+
+    Attributes:
+        name: as the merchant named it.
+        credentials: an instance of the schema's ``credentials``, decrypted.
+        settings: an instance of the schema's ``settings``.
+        http: see :class:`HttpSession`.
+        now: the hub's clock; aware UTC. Connectors never ask the system's.
+    """
+
+    name: str
+    credentials: Any
+    settings: Any
+    http: HttpSession
+    now: Callable[[], datetime]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoreInfo:
+    """The merchant's store; an empty string where nobody filled it in."""
+
+    name: str
+    url: str = ""
+    customer_support_url: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delivery:
+    """The one document of one RMA, as hooks see it.
+
+    Attributes:
+        delivery_id: the hub's id; part of the marker that shows a document is ours.
+        rma: as it stood at approval.
+        items: those to credit: what the customer keeps is off already. Never empty.
+        store: whose RMA it is.
+        location_id: where the return method restocks, in the ERP's ids; None when the method names none.
+        approved_at: when the RMA was approved, by the platform, else when the hub first saw it so.
+        mapping: the mapping document as uploaded; an empty mapping is ``{}``.
+        mapping_version: 0 for the built-in empty mapping.
+        prepared: what was frozen; None before ``prepare``.
+        references: every reference any attempt ever used, oldest first.
+        document_id: the ERP's id when known; else None.
+    """
+
+    delivery_id: str
+    rma: Rma
+    items: tuple[Item, ...]
+    store: StoreInfo
+    location_id: str | None
+    approved_at: datetime
+    mapping: Mapping[str, Any] = field(default_factory=dict)
+    mapping_version: int = 0
+    prepared: Prepared | None = None
+    references: tuple[str, ...] = ()
+    document_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenDocument:
+    """A document whose goods are not all accounted for.
+
+    Attributes:
+        last_seen_at: when a poll last saw it; None when none has yet.
+        created_at: when the hub learnt of it.
+    """
+
+    document_id: str
+    reference: str
+    created_at: datetime
+    last_seen_at: datetime | None = None
+
+
+# --- the local stand-in of the ERP --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fault:
+    """One misbehaviour to order from a sandbox: ``drop_after_write:times=2,on=POST``.
+
+    Attributes:
+        name: one of the sandbox's ``faults``.
+        times: how many matching calls it hits; None for every one from now on.
+        on: an HTTP method or a resource name (without case) it is limited to; None for any.
+        chance: 0 to 1; drawn for each matching call from the sandbox's seed.
+        seconds: how long, for faults that take time; None for the fault's default.
+    """
+
+    name: str
+    times: int | None = 1
+    on: str | None = None
+    chance: float = 1.0
+    seconds: float | None = None
+
+
+class Sandbox(Protocol):
+    """A local stand-in of the ERP: an HTTP application, and the warehouse's door into it.
+
+    The control methods are what a person would do in the ERP itself; the hub serves them under
+    ``/_sandbox/`` beside the application.
+    """
+
+    app: web.Application
+    """Answers as the ERP would, over real HTTP."""
+    credentials: Mapping[str, str]
+    """Values for the schema's credentials that this sandbox accepts."""
+    faults: Mapping[str, str]
+    """Name of each fault it can play → what it does, in one sentence."""
+
+    def settings(self, url: str) -> Mapping[str, str]:
+        """Values for the schema's settings that point at this sandbox served under ``url``."""
+
+    def inject(self, fault: Fault) -> None:
+        """Orders a fault. Raises ConfigError for an unknown name."""
+
+    def clear_faults(self) -> None:
+        """Behaves well again, at once."""
+
+    def documents(self) -> list[dict[str, Any]]:
+        """Every document it holds, oldest first.
+
+        Each has ``id``, ``reference``, ``sales_reference``, ``status``, ``currency``, ``total`` (a decimal
+        string), ``lines`` (``sku``, ``quantity``, ``received`` as decimal strings; ``received`` may be
+        None) and ``raw``, the document as the ERP's API shows it.
+        """
+
+    def receive(
+        self,
+        document: str,
+        quantities: Mapping[str, Decimal] | None = None,
+        *,
+        is_complete: bool = True,
+        is_quantity_known: bool = True,
+    ) -> dict[str, Any]:
+        """The warehouse books goods in.
+
+        Args:
+            document: its id or its reference.
+            quantities: SKU → units that arrived; None for everything the document asks for.
+            is_complete: whether the warehouse also declares the document finished.
+            is_quantity_known: False books it in without saying how many (the ERP's quantity stays unset).
+
+        Returns:
+            The document, as in :meth:`documents`. Raises NotFoundError when there is none.
+        """
+
+    def void(self, document: str) -> dict[str, Any]:
+        """Cancels a document by hand in the ERP. Raises NotFoundError when there is none."""
+
+    def calls(self) -> list[dict[str, Any]]:
+        """Every HTTP call it was sent, oldest first: ``at``, ``method``, ``path``, ``query``, ``status``.
+
+        ``status`` is None when it gave no answer.
+        """
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SandboxSpec:
+    """How to make a sandbox.
+
+    Attributes:
+        make: takes the seed of every random choice, and a clock (aware UTC).
+    """
+
+    make: Callable[[int, Callable[[], datetime]], Sandbox]
+
+
+# --- the hooks ----------------------------------------------------------------------------------------
+
+
+@hookspec
+def config_schema() -> ConnectorSchema:  # type: ignore[empty-body]
+    """What the connector is called and which credentials, settings and mapping it takes. Pure."""
+
+
+@hookspec
+async def connect(connection: Connection) -> ConnectReport:  # type: ignore[empty-body]
+    """Proves the credentials and names each permission. Writes nothing.
+
+    Raises:
+        AuthError: the credentials are refused.
+        RetriableError: the ERP cannot be reached now.
+    """
+
+
+@hookspec
+async def prepare(  # type: ignore[empty-body]
+    connection: Connection, deliveries: Sequence[Delivery]
+) -> Sequence[Prepared | Rejected]:
+    """Looks up what is needed and builds each delivery's exact request. Preview is this hook.
+
+    Writes nothing. Look-ups are shared within the batch. One element for each delivery, in order.
+    """
+
+
+@hookspec
+async def on_rma_approved(  # type: ignore[empty-body]
+    connection: Connection, deliveries: Sequence[Delivery]
+) -> Sequence[Outcome]:
+    """Sends what was prepared, byte for byte, in one call to the ERP.
+
+    Every delivery has ``prepared``. One outcome for each, in order, whatever happens to its neighbours; a
+    result that is missing, out of order or not under our reference is ``in_doubt``.
+
+    Raises:
+        RejectedError: the ERP refused the whole batch unread; the hub sends it again in halves.
+        InDoubtError: the answer was lost.
+        RetriableError, AuthError: certainly nothing was applied.
+    """
+
+
+@hookspec
+async def find_documents(  # type: ignore[empty-body]
+    connection: Connection, deliveries: Sequence[Delivery]
+) -> Sequence[Sighting]:
+    """Looks for what an earlier attempt may have left. Writes nothing. One for each, in order."""
+
+
+@hookspec
+async def poll_validations(  # type: ignore[empty-body]
+    connection: Connection, cursor: str | None, open_documents: Sequence[OpenDocument]
+) -> ValidationPage:
+    """What changed since the cursor, one page.
+
+    Args:
+        connection: see :class:`Connection`.
+        cursor: what the last page gave; None the first time ever.
+        open_documents: those whose goods are not all accounted for, so that ones unseen for long can be
+            read again.
+    """
+
+
+@hookspec
+def sandbox() -> SandboxSpec:  # type: ignore[empty-body]
+    """How to start a local stand-in of the ERP. Optional."""

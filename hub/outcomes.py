@@ -1,0 +1,250 @@
+"""What hooks return: prepared requests, outcomes, sightings, receipts.
+
+All are frozen, keyword-only values, so that they can grow without breaking a connector.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime, timedelta
+    from decimal import Decimal
+
+    from hub.rma import Money
+
+
+class Status(StrEnum):
+    """Where a delivery's row is."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    IN_DOUBT = "in_doubt"
+    DONE = "done"
+    ATTENTION = "attention"
+    SKIPPED = "skipped"
+
+
+class Verdict(StrEnum):
+    """What came of one attempt."""
+
+    CREATED = "created"
+    ADOPTED = "adopted"
+    SKIPPED = "skipped"
+    RETRY = "retry"
+    IN_DOUBT = "in_doubt"
+    REJECTED = "rejected"
+    PAUSED = "paused"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Document:
+    """What a connector made in the ERP; for Cin7 Omni a credit note.
+
+    Attributes:
+        document_id: the ERP's id.
+        reference: the name we chose for it.
+        url: where a person opens it; None when the ERP has no such address.
+    """
+
+    document_id: str
+    reference: str
+    url: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prepared:
+    """The exact request for one delivery, frozen before the first attempt.
+
+    Attributes:
+        delivery_id: whose it is.
+        reference: the name the document will carry.
+        request: the record as JSON text, sent byte for byte; a batch is these texts joined.
+        origins: for each field of ``request`` (``lineItems[0].qty``) where its value came from, in words.
+        warnings: plain sentences; shown in previews and on the RMA's timeline.
+        total: what the document will credit; None when the connector cannot tell.
+    """
+
+    delivery_id: str
+    reference: str
+    request: str
+    origins: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    total: Money | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rejected:
+    """A delivery that cannot be prepared until a person changes something.
+
+    Attributes:
+        reason: what is wrong, in one sentence.
+        fix: what the person should do.
+    """
+
+    delivery_id: str
+    reason: str
+    fix: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What one attempt to send one delivery came to.
+
+    Attributes:
+        verdict: ``created`` needs ``document``; ``paused`` is the hub's, connectors raise AuthError.
+        document: what was made or found; None otherwise.
+        reason: why it is not ``created``, in one sentence; empty for ``created``.
+        fix: what a person should do; empty when nothing.
+        retry_after: for ``retry``: how long the remote asked us to wait; None when it did not say.
+    """
+
+    delivery_id: str
+    verdict: Verdict
+    document: Document | None = None
+    reason: str = ""
+    fix: str = ""
+    retry_after: timedelta | None = None
+
+
+class SightingKind(StrEnum):
+    """What a look in the ERP found."""
+
+    ABSENT = "absent"
+    """Nothing under any reference ever used, nor under the marker."""
+    OURS = "ours"
+    """Exactly one document, and it carries our marker or its id is in our ledger."""
+    SEVERAL = "several"
+    """More than one that is ours: a person decides."""
+    FOREIGN = "foreign"
+    """Our reference, not our marker: somebody else's document."""
+    VOID = "void"
+    """Ours, and cancelled in the ERP."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sighting:
+    """What a look for one delivery's document found.
+
+    Attributes:
+        documents: everything the look saw that bears on it; one for ``ours``, none for ``absent``.
+        reason: what was seen, in one sentence, for kinds a person must judge.
+    """
+
+    delivery_id: str
+    kind: SightingKind
+    documents: tuple[Document, ...] = ()
+    reason: str = ""
+
+
+class ReceiptVerdict(StrEnum):
+    """What the connector's rules make of a document's state."""
+
+    PROCESS = "process"
+    """Believe it: the lines say what arrived."""
+    FLAG = "flag"
+    """A person must look; no item is validated from it."""
+    IGNORE = "ignore"
+    """Nothing has arrived yet, or the state says nothing about goods."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReceiptLine:
+    """One line of a document as the warehouse left it.
+
+    Attributes:
+        sku: as on the RMA's items.
+        expected: units the document asks for; never negative.
+        received: units that arrived; None when the ERP does not say, which is never "all".
+    """
+
+    sku: str
+    expected: Decimal
+    received: Decimal | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Receipt:
+    """What the ERP says about the goods of one document.
+
+    Attributes:
+        verdict: see :class:`ReceiptVerdict`.
+        reason: one plain sentence, shown on the timeline.
+        is_complete: True when the ERP says that the warehouse is done: nothing more will arrive.
+        received_at: when the ERP says the goods came; None when nothing came or it does not say.
+        lines: empty when the document is gone.
+        seen_at: when the hub read it, by the hub's clock.
+    """
+
+    document_id: str
+    reference: str
+    verdict: ReceiptVerdict
+    reason: str
+    is_complete: bool
+    received_at: datetime | None
+    lines: tuple[ReceiptLine, ...]
+    seen_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ValidationPage:
+    """One page of a poll.
+
+    Attributes:
+        receipts: one for each document that changed, whoever made it; the hub keeps those in its ledger.
+        cursor: where the next call goes on; stored in the transaction that applies the receipts.
+        more: True when the next call would bring more at once.
+    """
+
+    receipts: tuple[Receipt, ...]
+    cursor: str
+    more: bool
+
+
+class PermissionState(StrEnum):
+    """What is known about one permission."""
+
+    GRANTED = "granted"
+    MISSING = "missing"
+    UNPROVABLE = "unprovable"
+    """Cannot be shown without writing."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Permission:
+    """One right of the credentials: ``CreditNotes`` / ``create``.
+
+    Attributes:
+        advice: what to tick where; empty when granted.
+    """
+
+    resource: str
+    action: str
+    state: PermissionState
+    advice: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Location:
+    """A place of the ERP where stock comes back: for Cin7 Omni a branch."""
+
+    location_id: str
+    name: str
+    is_active: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConnectReport:
+    """What a connection's credentials can do. Wrong credentials raise AuthError instead."""
+
+    permissions: tuple[Permission, ...]
+    locations: tuple[Location, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> tuple[Permission, ...]:
+        """The permissions known to be missing."""
+        return tuple(p for p in self.permissions if p.state is PermissionState.MISSING)
