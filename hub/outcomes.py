@@ -204,6 +204,17 @@ class ValidationPage:
     more: bool
 
 
+class ValidationState(StrEnum):
+    """How far the warehouse is with an RMA."""
+
+    NONE = "none"
+    PARTIAL = "partial"
+    FULL = "full"
+    """Every item that had to come back is validated as returned."""
+    FLAGGED = "flagged"
+    """A person must look."""
+
+
 class PermissionState(StrEnum):
     """What is known about one permission."""
 

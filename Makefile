@@ -1,0 +1,80 @@
+# `make` alone prints what there is. All that a machine needs: Python 3.11 or newer with venv, make, git.
+# A Python of another name: make demo PYTHON=python3.12
+
+PYTHON ?= python3
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip
+NEEDS := pyproject.toml constraints.txt
+
+# The second name is the one newer releases of pip read for what builds a package.
+PINNED := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1
+
+USABLE := import sys, pip; sys.exit(sys.version_info < (3, 11))
+
+# A virtual environment of an older Python, or one whose Python is gone, is made again.
+ifneq ($(wildcard .venv),)
+ifneq ($(shell $(BIN)/python -c '$(USABLE)' >/dev/null 2>&1 && echo yes),yes)
+$(shell rm -f .venv/*.stamp)
+endif
+endif
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test check docs migration constraints clean
+
+help:  ## Print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: .venv/demo.stamp  ## Install, then run the main job against a sandbox
+	@$(BIN)/hub demo
+
+test: .venv/dev.stamp  ## Install, then run all tests
+	@$(BIN)/pytest -n 2 --dist worksteal -q
+
+check: .venv/dev.stamp  ## Run the linters, the type checker, the import rules and the tests of the documents
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/pytest -q tests/docs
+
+docs: .venv/dev.stamp  ## Write docs/cli.md anew from the commands' own help
+	$(BIN)/python -m tests.docs.cli_page
+
+migration: .venv/dev.stamp  ## Write a migration for changed models: make migration NAME=add_city
+	@test -n "$(NAME)" || { echo 'make: a migration needs a name: make migration NAME=add_city' >&2; exit 2; }
+	$(BIN)/python -m hub.store.makemigrations $(NAME)
+
+constraints: .venv/python.stamp  ## Write constraints.txt anew, with the newest releases of everything
+	@rm -rf .venv/fresh
+	@$(BIN)/python -m venv .venv/fresh
+	@.venv/fresh/bin/python -m pip install --quiet --upgrade pip setuptools
+	@.venv/fresh/bin/python -m pip install --quiet --editable '.[dev]'
+	@{ grep '^#' constraints.txt; \
+	   .venv/fresh/bin/python -m pip freeze --all --exclude pip --exclude-editable; } > .venv/constraints.txt
+	@mv .venv/constraints.txt constraints.txt
+	@rm -rf .venv/fresh
+	@echo 'constraints.txt is new; run `make check test` before you commit it'
+
+clean:  ## Remove the virtual environment and every cache
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist *.egg-info
+
+.venv/python.stamp:
+	@$(BIN)/python -c '$(USABLE)' >/dev/null 2>&1 || { \
+	  $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	    echo "make: the hub needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1)" >&2; \
+	    echo "make: name another one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; \
+	    exit 1; }; \
+	  $(PYTHON) -m venv --clear .venv; }
+	@touch $@
+
+.venv/demo.stamp: $(NEEDS) | .venv/python.stamp
+	@echo 'Installing the hub and what it needs into .venv (once) …'
+	@$(PINNED) $(PIP) install --quiet --editable .
+	@touch $@
+
+.venv/dev.stamp: $(NEEDS) | .venv/python.stamp
+	@echo 'Installing the hub and what its tests need into .venv (once) …'
+	@$(PINNED) $(PIP) install --quiet --editable '.[dev]'
+	@touch .venv/demo.stamp $@

@@ -1,0 +1,161 @@
+"""What a Cin7 Omni connection takes: credentials and settings.
+
+Forms, command options and documentation come from these models; the text under a field is its help.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+
+LIVE_BASE_URL = "https://api.cin7.com/api"
+"""https://api.cin7.com/api/Help"""
+
+_INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
+"""Characters that copying from a web page brings along and ``str.strip`` leaves in place."""
+
+
+def trim(text: str) -> str:
+    """Removes blanks and invisible characters around a pasted value."""
+    trimmed = text.strip()
+    while trimmed != trimmed.strip(_INVISIBLE).strip():
+        trimmed = trimmed.strip(_INVISIBLE).strip()
+    return trimmed
+
+
+class LookUpOrders(StrEnum):
+    """Whether a note needs its sales order to be found."""
+
+    REQUIRED = "required"
+    IF_FOUND = "if_found"
+    OFF = "off"
+
+
+class Mode(StrEnum):
+    """Whether the connection writes."""
+
+    LIVE = "live"
+    SHADOW = "shadow"
+
+
+class Credentials(BaseModel):
+    """What proves to Cin7 Omni who we are: sent as HTTP Basic on every call."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)
+
+    username: str = Field(min_length=1, max_length=250, title="API username")
+    """The API username of the Cin7 Omni account, not a person's login."""
+    api_key: SecretStr = Field(min_length=1, max_length=500, title="API key")
+    """The key of one API connection. Regenerating it in Cin7 kills the old one at once."""
+
+    _trimmed: tuple[str, ...] = PrivateAttr(default=())
+
+    @property
+    def trimmed(self) -> tuple[str, ...]:
+        """Names of the fields that came with blanks around them; the blanks are gone."""
+        return self._trimmed
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _trim(cls, value: Any, handler: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return handler(value)
+        given = {
+            name: text.get_secret_value() if isinstance(text, SecretStr) else text
+            for name, text in value.items()
+        }
+        cleaned = {name: trim(text) if isinstance(text, str) else text for name, text in given.items()}
+        made = handler(cleaned)
+        made._trimmed = tuple(  # noqa: SLF001 - the model's own private attribute
+            sorted(name for name, text in given.items() if text != cleaned[name])
+        )
+        return made
+
+    @field_validator("username")
+    @classmethod
+    def _no_colon(cls, value: str) -> str:
+        # RFC 7617: the first colon ends the user name, so one inside it would cut it short.
+        if ":" in value:
+            msg = "must not contain a colon"
+            raise ValueError(msg)
+        return value
+
+
+def _read_seconds(value: object) -> object:
+    """Takes ``5,60,300`` as well as a list."""
+    if isinstance(value, str):
+        return [part for part in (part.strip() for part in value.split(",")) if part]
+    return value
+
+
+class Settings(BaseModel):
+    """Everything else about a connection; each setting has a default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    base_url: str = LIVE_BASE_URL
+    """Where the API is. Change it only to use a sandbox; https is required except on this machine."""
+    look_up_orders: LookUpOrders = LookUpOrders.IF_FOUND
+    """Look the sales order up in Cin7: required (no order, no note), if_found, or off."""
+    check_double_credit: bool = True
+    """Stop when Cin7 already holds a credit note for the same sales order that the hub did not make."""
+    mode: Mode = Mode.LIVE
+    """live writes credit notes; shadow prepares and shows them and writes nothing."""
+    approve: bool = True
+    """Create notes approved; false creates drafts for a person to approve."""
+    poll_interval_s: int = Field(default=300, ge=1, le=86_400)
+    """Seconds from one look for received goods to the next."""
+    doubt_looks: Annotated[
+        tuple[Annotated[int, Field(ge=0, le=86_400)], ...],
+        BeforeValidator(_read_seconds),
+        Field(min_length=1, max_length=10),
+    ] = (5, 60, 300)
+    """Seconds after a lost answer at which Cin7 is searched; only after the last is a note sent again."""
+
+    @field_validator("base_url")
+    @classmethod
+    def _check_base_url(cls, value: str) -> str:
+        url = trim(value).rstrip("/")
+        parts = urlsplit(url)  # raises ValueError for a broken address, which pydantic reports
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            msg = f"must be an address like {LIVE_BASE_URL}"
+            raise ValueError(msg)
+        if parts.username or parts.password or parts.query or parts.fragment:
+            msg = "must hold no user name, password, query or fragment"
+            raise ValueError(msg)
+        if parts.scheme == "http" and not is_loopback(parts.hostname):
+            msg = "must start with https://, because the API key travels with every call"
+            raise ValueError(msg)
+        return url
+
+    @field_validator("doubt_looks")
+    @classmethod
+    def _ascending(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if list(value) != sorted(set(value)):
+            msg = "must rise from one look to the next, like 5,60,300"
+            raise ValueError(msg)
+        return value
+
+
+def is_loopback(host: str) -> bool:
+    """Tells whether a host name or address is this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

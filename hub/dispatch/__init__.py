@@ -1,0 +1,1 @@
+"""The work: prepare, send, look, poll. One flush at a time for each connection."""

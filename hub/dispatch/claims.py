@@ -1,0 +1,102 @@
+"""Who works on a connection: one holder at a time, with a token, a heartbeat and an expiry.
+
+The database is the judge, so that it holds between processes. Work done under a claim checks the token in
+the transaction that records it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from tortoise.expressions import Q
+
+from hub.errors import HubError
+from hub.store.models import Connection
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from hub.clock import Clock
+
+EXPIRY = timedelta(seconds=30)
+HEARTBEAT_S = 5.0
+
+
+class ClaimLostError(HubError):
+    """The connection was given to somebody else meanwhile; what we were about to do must not be done."""
+
+    code = "claim_lost"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """The right to work on one connection."""
+
+    connection_id: str
+    token: str
+    clock: Clock
+
+    async def check(self) -> None:
+        """Extends the claim; inside a transaction it also keeps the row until the commit.
+
+        Raises:
+            ClaimLostError: it is no longer ours.
+        """
+        held = await Connection.filter(id=self.connection_id, claim_token=self.token).update(
+            claim_expires_at=self.clock.now() + EXPIRY
+        )
+        if not held:
+            raise ClaimLostError(f"work on connection {self.connection_id}: another process took it over")
+
+
+@asynccontextmanager
+async def claim(connection_id: str, owner: str, clock: Clock) -> AsyncIterator[Claim | None]:
+    """Claims a connection for the block, and keeps the claim alive in it.
+
+    Args:
+        connection_id: which.
+        owner: who, for people to read: ``serve 4711``.
+        clock: time.
+
+    Yields:
+        The claim, or None when somebody else holds it.
+    """
+    token = clock.new_id()
+    now = clock.now()
+    taken = await Connection.filter(
+        Q(id=connection_id), Q(claim_token__isnull=True) | Q(claim_expires_at__lt=now)
+    ).update(claim_token=token, claim_owner=owner, claim_expires_at=now + EXPIRY)
+    if not taken:
+        yield None
+        return
+    held = Claim(connection_id=connection_id, token=token, clock=clock)
+    heart = asyncio.create_task(_beat(held))
+    try:
+        yield held
+    finally:
+        heart.cancel()
+        with contextlib.suppress(asyncio.CancelledError, ClaimLostError):
+            await heart
+        await asyncio.shield(
+            Connection.filter(id=connection_id, claim_token=token).update(
+                claim_token=None, claim_owner=None, claim_expires_at=None
+            )
+        )
+
+
+async def _beat(held: Claim) -> None:
+    while True:
+        await held.clock.sleep(HEARTBEAT_S)
+        await held.check()
+
+
+async def release_of(owner_prefix: str) -> None:
+    """Frees the claims of owners known to be dead: those of an engine whose lock file we now hold."""
+    await Connection.filter(claim_owner__startswith=owner_prefix).update(
+        claim_token=None, claim_owner=None, claim_expires_at=None
+    )

@@ -1,0 +1,153 @@
+"""One flush of one connection: look into doubts, then prepare, freeze and send what is due."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hub.dispatch.batch import halving
+from hub.dispatch.opening import views
+from hub.dispatch.record import Recorder
+from hub.errors import InDoubtError, PluginError, RejectedError
+from hub.outcomes import Outcome, Status, Verdict
+from hub.store.models import Connection, Delivery
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hub import hookspecs
+    from hub.core import Hub
+    from hub.dispatch.claims import Claim
+    from hub.dispatch.opening import OpenedConnection
+    from hub.outcomes import Prepared, Rejected, Sighting
+
+
+class Flush:
+    """The work of one connection, under one claim."""
+
+    def __init__(self, hub: Hub, opened: OpenedConnection, claim: Claim) -> None:
+        self._hub = hub
+        self._opened = opened
+        self._record = Recorder(hub, opened, claim)
+
+    async def run(self) -> None:
+        """Works until nothing is due or the connection is paused."""
+        orphans = await Delivery.filter(connection_id=self._opened.row.id, status=Status.SENDING)
+        if orphans:
+            await self._record.orphans(orphans)
+        while await self._is_running():
+            if doubts := await self._due(Status.IN_DOUBT):
+                await self._look(doubts)
+            elif pending := await self._due(Status.PENDING):
+                await self._deliver(pending)
+            else:
+                return
+
+    async def _is_running(self) -> bool:
+        row = self._opened.row
+        await row.refresh_from_db(fields=["is_paused", "removed_at", "batch_limit"])
+        return not row.is_paused and row.removed_at is None
+
+    async def _due(self, status: Status) -> list[Delivery]:
+        most = self._opened.connector.schema.max_batch
+        if status is Status.PENDING:
+            most = min(most, self._opened.row.batch_limit or most)
+        return (
+            await Delivery.filter(
+                connection_id=self._opened.row.id,
+                status=status,
+                next_attempt_at__lte=self._hub.clock.now(),
+            )
+            .order_by("next_attempt_at", "created_at", "id")
+            .limit(most)
+        )
+
+    async def _look(self, rows: Sequence[Delivery]) -> None:
+        deliveries = await views(rows, self._opened.row)
+        await self._record.sighted(rows, await self._find(deliveries))
+
+    async def _find(self, deliveries: Sequence[hookspecs.Delivery]) -> list[Sighting | Outcome]:
+        opened = self._opened
+
+        async def find(batch: Sequence[hookspecs.Delivery]) -> Sequence[Sighting]:
+            return await opened.connector.find_documents(opened.view, batch)
+
+        return await halving(find, deliveries, (RejectedError, PluginError))
+
+    async def _deliver(self, rows: Sequence[Delivery]) -> None:
+        fresh = [row for row in rows if row.request is None]
+        ready = [row for row in rows if row.request is not None]
+        if fresh:
+            ready += await self._prepare(fresh)
+        if ready and (sending := await self._record.start(ready)):
+            await self._send(sending)
+
+    async def _prepare(self, rows: Sequence[Delivery]) -> list[Delivery]:
+        opened = self._opened
+        deliveries = await views(rows, opened.row)
+
+        async def prepare(
+            batch: Sequence[hookspecs.Delivery],
+        ) -> Sequence[Prepared | Rejected]:
+            return await opened.connector.prepare(opened.view, batch)
+
+        answers = await halving(prepare, deliveries, (RejectedError, PluginError))
+        versions = {each.delivery_id: each.mapping_version for each in deliveries}
+        ready = await self._record.prepared(rows, answers, versions)
+        await self._pause_if_asked(answers)
+        return ready
+
+    async def _send(self, rows: Sequence[Delivery]) -> None:
+        opened = self._opened
+        deliveries = await views(rows, opened.row)
+        was_too_slow = False
+
+        async def send(batch: Sequence[hookspecs.Delivery]) -> Sequence[Outcome]:
+            nonlocal was_too_slow
+            try:
+                return await opened.connector.on_rma_approved(opened.view, batch)
+            except InDoubtError as error:
+                was_too_slow = was_too_slow or error.timed_out
+                raise
+
+        # Only a refusal of the whole batch unread is sent again in halves: nothing of it was applied.
+        outcomes = await halving(send, deliveries, (RejectedError,), was_sending=True)
+        refused = [each for each in outcomes if each.verdict is Verdict.REJECTED]
+        if refused:
+            outcomes = await self._looked_up(deliveries, outcomes, refused)
+        await self._record.sent(rows, outcomes)
+        await self._resize(len(rows), was_too_slow=was_too_slow)
+
+    async def _looked_up(
+        self,
+        deliveries: Sequence[hookspecs.Delivery],
+        outcomes: list[Outcome],
+        refused: Sequence[Outcome],
+    ) -> list[Outcome]:
+        """Looks refused ones up once, in shared calls: the refusal may be due to our own earlier document."""
+        ids = {each.delivery_id for each in refused}
+        answers = await self._find([each for each in deliveries if each.delivery_id in ids])
+        seen = {answer.delivery_id: answer for answer in answers}
+        return [
+            self._record.outcome_after_refusal(each, seen[each.delivery_id])
+            if each.delivery_id in ids
+            else each
+            for each in outcomes
+        ]
+
+    async def _pause_if_asked(self, answers: Sequence[object]) -> None:
+        for answer in answers:
+            if isinstance(answer, Outcome) and answer.verdict is Verdict.PAUSED:
+                await self._record.pause(answer.reason)
+                return
+
+    async def _resize(self, size: int, *, was_too_slow: bool) -> None:
+        """Halves the batches after a time-out, and doubles them again after each success."""
+        row = self._opened.row
+        if was_too_slow:
+            limit: int | None = max(1, size // 2)
+        elif row.batch_limit is not None and size >= row.batch_limit:
+            doubled = row.batch_limit * 2
+            limit = doubled if doubled < self._opened.connector.schema.max_batch else None
+        else:
+            return
+        await Connection.filter(id=row.id).update(batch_limit=limit)

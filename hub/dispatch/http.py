@@ -1,0 +1,181 @@
+"""The HTTP session a connector is given: quota, time-outs, request log and redaction are in it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from typing import TYPE_CHECKING
+
+import aiohttp
+from yarl import URL
+
+from hub.dispatch.quota import reserve
+from hub.errors import ConfigError, InDoubtError, RetriableError
+from hub.hookspecs import HttpReply
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from hub.clock import Clock
+    from hub.hookspecs import ConnectorSchema
+    from hub.store.models import Exchange
+
+CONNECT_TIMEOUT_S = 10.0
+READ_TIMEOUT_S = 60.0
+"""For one whole answer; Cin7's own time to store a batch of 250 is not documented."""
+LARGEST_REPLY = 64 * 1024 * 1024
+KEPT_BODY = 64 * 1024
+"""How much of a body the request log keeps."""
+REDACTED = "[redacted]"
+
+
+class LoggedSession:
+    """An :class:`~hub.hookspecs.HttpSession` for one connection.
+
+    Calls go out one at a time: parallel calls trip quotas, and the spacing counts from the end of one to
+    the start of the next.
+
+    Args:
+        connection_id: whose log and quota it is.
+        schema: for the quota.
+        http: the process's aiohttp session.
+        clock: time.
+        secrets: texts that must not reach the log.
+        before_write: awaited last before a write's first byte; raises when the work is no longer ours.
+    """
+
+    def __init__(
+        self,
+        *,
+        connection_id: str,
+        schema: ConnectorSchema,
+        http: aiohttp.ClientSession,
+        clock: Clock,
+        secrets: Sequence[str],
+        before_write: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._connection_id = connection_id
+        self._schema = schema
+        self._http = http
+        self._clock = clock
+        self._secrets = _spellings(secrets)
+        self._before_write = before_write
+        self._turn = asyncio.Lock()
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        query: str = "",
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        is_write: bool = False,
+    ) -> HttpReply:
+        """See :meth:`hub.hookspecs.HttpSession.request`."""
+        address = f"{url}?{query}" if query else url
+        async with self._turn:
+            exchange = await reserve(
+                self._connection_id,
+                self._schema,
+                self._clock.now(),
+                method=method,
+                url=self._redact(address),
+                request_body=self._redact((body or b"")[:KEPT_BODY].decode(errors="replace")),
+            )
+            wait = (exchange.at - self._clock.now()).total_seconds()
+            if wait > 0:
+                await self._clock.sleep(wait)
+            try:
+                if is_write:
+                    await self._before_write()
+                reply = await self._send(method, address, headers or {}, body, is_write=is_write)
+            except BaseException as error:
+                exchange.error = self._redact(str(error) or type(error).__name__)
+                await asyncio.shield(self._finish(exchange))
+                raise
+            exchange.status = reply.status
+            exchange.reply_body = self._redact(reply.body[:KEPT_BODY].decode(errors="replace"))
+            await self._finish(exchange)
+            return reply
+
+    async def _finish(self, exchange: Exchange) -> None:
+        exchange.finished_at = self._clock.now()
+        await exchange.save(update_fields=["finished_at", "status", "reply_body", "error"])
+
+    async def _send(
+        self, method: str, address: str, headers: Mapping[str, str], body: bytes | None, *, is_write: bool
+    ) -> HttpReply:
+        host = URL(address).host
+        try:
+            async with self._http.request(
+                method, URL(address, encoded=True), headers=headers, data=body, allow_redirects=False
+            ) as response:
+                content = await response.content.read(LARGEST_REPLY + 1)
+                while chunk := await response.content.read(LARGEST_REPLY + 1 - len(content)):
+                    content += chunk
+                if len(content) > LARGEST_REPLY:
+                    raise _lost(is_write, f"{method} {host}: the answer is larger than the hub reads")
+                return HttpReply(
+                    status=response.status,
+                    headers={name.lower(): value for name, value in response.headers.items()},
+                    body=content,
+                )
+        except aiohttp.InvalidURL as error:
+            raise ConfigError(
+                f"call {address}: not an address",
+                why=str(error),
+                fix="correct the address with `hub connections edit`",
+            ) from error
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            # Every call makes a connection of its own, so this is certain: nothing was sent.
+            raise RetriableError(
+                f"call {host}: no connection", why=str(error), fix="check the address and that it is up"
+            ) from error
+        except TimeoutError as error:
+            raise _lost(
+                is_write, f"{method} {host}: no answer in {READ_TIMEOUT_S:g} s", timed_out=True
+            ) from error
+        except aiohttp.ClientError as error:
+            raise _lost(is_write, f"{method} {host}: the answer was lost", str(error)) from error
+
+    def _redact(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, REDACTED)
+        return text
+
+
+def client_session() -> aiohttp.ClientSession:
+    """The process's HTTP client.
+
+    One connection per call: at a few calls a second it costs little, and a failure to connect then
+    certainly means that nothing was sent. On a kept connection that the remote has just closed, it does not.
+    """
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(force_close=True),
+        timeout=aiohttp.ClientTimeout(total=READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
+        auto_decompress=True,
+        cookie_jar=aiohttp.DummyCookieJar(),
+    )
+
+
+def _lost(
+    is_write: bool, what: str, why: str = "", *, timed_out: bool = False
+) -> InDoubtError | RetriableError:
+    if is_write:
+        return InDoubtError(what, why=why or "what was sent may have been applied", timed_out=timed_out)
+    return RetriableError(what, why=why)
+
+
+def _spellings(secrets: Sequence[str]) -> tuple[str, ...]:
+    """Each secret as it may appear in a log: plain, and in base64 at each of the three alignments."""
+    found: set[str] = set()
+    for secret in secrets:
+        if not secret:
+            continue
+        found.add(secret)
+        for shift in range(3):
+            text = base64.b64encode(b"\0" * shift + secret.encode()).decode().rstrip("=")
+            # The first and the last characters mix in the neighbours' bits.
+            found.add(text[(0, 2, 3)[shift] : -1])
+    return tuple(sorted((each for each in found if len(each) > 2), key=len, reverse=True))

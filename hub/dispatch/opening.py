@@ -1,0 +1,159 @@
+"""From rows to the frozen values that hooks are given."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, SecretStr, ValidationError
+
+from hub import hookspecs
+from hub.dispatch.http import LoggedSession
+from hub.dispatch.policy import DOUBT_LOOKS
+from hub.errors import ConfigError
+from hub.inbound.document import parse_rma
+from hub.outcomes import Prepared
+from hub.rma import Money
+from hub.store import models
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import aiohttp
+
+    from hub.core import Hub
+    from hub.dispatch.claims import Claim
+    from hub.registry import Connector
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenedConnection:
+    """A connection with its connector, its decrypted credentials and its HTTP session."""
+
+    row: models.Connection
+    connector: Connector
+    view: hookspecs.Connection
+
+    @property
+    def doubt_looks(self) -> Sequence[float]:
+        """Seconds after a lost answer at which to look."""
+        looks: Sequence[float] = getattr(self.view.settings, "doubt_looks", None) or DOUBT_LOOKS
+        return looks
+
+    @property
+    def is_shadow(self) -> bool:
+        """True when the merchant only wants to see what would be written."""
+        return str(getattr(self.view.settings, "mode", "live")) == "shadow"
+
+    @property
+    def poll_interval_s(self) -> float:
+        """Seconds from one poll to the next."""
+        return float(getattr(self.view.settings, "poll_interval_s", 300))
+
+
+def read_model(model: type[BaseModel], values: dict[str, Any], what: str) -> BaseModel:
+    """Checks stored or given values against a connector's model.
+
+    Raises:
+        ConfigError: with every field that is wrong; values are not repeated, they may be secret.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        problems = [
+            f"{'.'.join(str(part) for part in each['loc']) or what}: {each['msg'].lower()}"
+            for each in error.errors(include_url=False, include_input=False)
+        ]
+        known = ", ".join(model.model_fields)
+        raise ConfigError(
+            f"{what} are not valid", why="; ".join(problems), fix=f"known fields: {known}"
+        ) from error
+
+
+def secrets_of(credentials: BaseModel) -> list[str]:
+    """The secret texts among credentials."""
+    values = (getattr(credentials, name) for name in type(credentials).model_fields)
+    return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+
+
+def open_connection(
+    hub: Hub, row: models.Connection, http: aiohttp.ClientSession, claim: Claim
+) -> OpenedConnection:
+    """Opens a connection for work under a claim.
+
+    Raises:
+        ConfigError: its credentials cannot be opened, or its settings no longer fit its connector.
+        PluginError, NotFoundError: its connector is broken or not installed.
+    """
+    connector = hub.registry.get(row.connector)
+    schema = connector.schema
+    sealed = json.loads(hub.sealer.open(row.credentials, row=f"connection/{row.id}"))
+    credentials = read_model(schema.credentials, sealed, f"credentials of {row.name}")
+    settings = read_model(schema.settings, json.loads(row.settings), f"settings of {row.name}")
+    session = LoggedSession(
+        connection_id=row.id,
+        schema=schema,
+        http=http,
+        clock=hub.clock,
+        secrets=secrets_of(credentials),
+        before_write=claim.check,
+    )
+    view = hookspecs.Connection(
+        name=row.name, credentials=credentials, settings=settings, http=session, now=hub.clock.now
+    )
+    return OpenedConnection(row=row, connector=connector, view=view)
+
+
+async def views(rows: Sequence[models.Delivery], connection: models.Connection) -> list[hookspecs.Delivery]:
+    """The deliveries as hooks see them, in order."""
+    ids = [row.id for row in rows]
+    rmas = {rma.id: rma for rma in await models.Rma.filter(id__in=[row.rma_id for row in rows])}
+    credited: dict[int, set[str]] = {}
+    for item in await models.RmaItem.filter(rma_id__in=list(rmas), is_credited=True):
+        credited.setdefault(item.rma_id, set()).add(item.returned_item_id)
+    references: dict[str, list[str]] = {}
+    for attempt in await models.Attempt.filter(delivery_id__in=ids).order_by("id"):
+        known = references.setdefault(attempt.delivery_id, [])
+        if attempt.reference not in known:
+            known.append(attempt.reference)
+    store = await models.Store.get(id=connection.store_id)
+    latest = await models.MappingVersion.filter(connection_id=connection.id).order_by("-version").first()
+    mapping = json.loads(latest.text, parse_float=Decimal) if latest else {}
+
+    def view(row: models.Delivery) -> hookspecs.Delivery:
+        stored = rmas[row.rma_id]
+        rma = parse_rma(json.loads(stored.approved_document or stored.document, parse_float=Decimal))
+        return hookspecs.Delivery(
+            delivery_id=row.id,
+            rma=rma,
+            items=tuple(i for i in rma.items if i.returned_item_id in credited.get(row.rma_id, ())),
+            store=hookspecs.StoreInfo(
+                name=store.name, url=store.url, customer_support_url=store.customer_support_url
+            ),
+            location_id=row.location_id,
+            approved_at=stored.approved_at or row.created_at,
+            mapping=mapping,
+            mapping_version=latest.version if latest else 0,
+            prepared=prepared_of(row),
+            references=tuple(references.get(row.id, ())),
+            document_id=row.document_id,
+        )
+
+    return [view(row) for row in rows]
+
+
+def prepared_of(row: models.Delivery) -> Prepared | None:
+    """What was frozen on a delivery; None before."""
+    if row.request is None or row.reference is None:
+        return None
+    amount, _, currency = (row.total or "").partition(" ")
+    return Prepared(
+        delivery_id=row.id,
+        reference=row.reference,
+        request=row.request,
+        origins=json.loads(row.origins),
+        warnings=tuple(json.loads(row.warnings)),
+        total=Money(amount=Decimal(amount), currency=currency) if amount else None,
+    )

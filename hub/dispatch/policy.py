@@ -1,0 +1,59 @@
+"""When to try again. Pure: the clock and the dice are arguments.
+
+The one place that says how often, how long and how many times.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+RETRY_FIRST = timedelta(seconds=2)
+RETRY_LONGEST = timedelta(minutes=15)
+RETRY_AFTER_LONGEST = timedelta(hours=26)
+"""The ERP may ask for hours when its day's quota is spent; more than a day is nonsense."""
+MOST_ATTEMPTS = 12
+"""With the waits above about two hours of an ERP being away; then a person is asked."""
+DOUBT_LOOKS = (5.0, 60.0, 300.0)
+"""Seconds after the loss at which to look: an ERP may finish what it began after we gave up."""
+POLL_FIRST_RETRY = timedelta(seconds=10)
+
+
+def retry_wait(attempts: int, *, jitter: float, asked: timedelta | None = None) -> timedelta | None:
+    """How long to wait before the next try: exponential, with full jitter above half.
+
+    Args:
+        attempts: tries made so far, at least 1.
+        jitter: 0 to 1, drawn anew each time, so that many do not return at one moment.
+        asked: what the ERP asked for (Retry-After); None when it did not say.
+
+    Returns:
+        The wait, or None when there has been enough trying.
+    """
+    if attempts >= MOST_ATTEMPTS:
+        return None
+    longest = min(RETRY_FIRST * 2 ** (attempts - 1), RETRY_LONGEST)
+    wait = longest * (0.5 + jitter / 2)
+    if asked is not None:
+        wait = max(wait, min(asked, RETRY_AFTER_LONGEST))
+    return wait
+
+
+def next_look_at(lost_at: datetime, looks: int, doubt_looks: Sequence[float]) -> datetime | None:
+    """When to look next for a document whose answer was lost.
+
+    Args:
+        lost_at: when it was lost.
+        looks: looks made since.
+        doubt_looks: seconds after the loss, rising.
+
+    Returns:
+        The time, or None when the last look has been made.
+    """
+    if looks >= len(doubt_looks):
+        return None
+    return lost_at + timedelta(seconds=doubt_looks[looks])

@@ -1,0 +1,91 @@
+"""One polling cycle of one connection: what changed in the ERP goes onto the RMAs' items."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from hub.errors import AuthError, HubError
+from hub.hookspecs import OpenDocument
+from hub.rma_update.apply import apply_receipts
+from hub.store.database import in_transaction
+from hub.store.models import Connection, Delivery
+
+if TYPE_CHECKING:
+    from hub.core import Hub
+    from hub.dispatch.claims import Claim
+    from hub.dispatch.opening import OpenedConnection
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PollReport:
+    """What one cycle found.
+
+    Attributes:
+        pages: list calls' worth of answers.
+        documents: documents that had changed, whoever made them.
+        rmas: RMAs something new was learnt about, by the platform's id.
+    """
+
+    pages: int
+    documents: int
+    rmas: tuple[str, ...]
+
+
+async def poll(hub: Hub, opened: OpenedConnection, claim: Claim) -> PollReport:
+    """Reads page after page until nothing is left; each page is stored together with its cursor.
+
+    Raises:
+        HubError: the ERP could not be read; pages before it are stored, and the next cycle goes on there.
+    """
+    row = opened.row
+    pages, documents, rmas = 0, 0, set[str]()
+    try:
+        while True:
+            page = await opened.connector.poll_validations(
+                opened.view, row.poll_cursor, await _open_documents(row)
+            )
+            async with in_transaction():
+                await claim.check()
+                rmas.update(await apply_receipts(row.id, row.connector, page.receipts))
+                await Connection.filter(id=row.id).update(poll_cursor=page.cursor)
+            row.poll_cursor = page.cursor
+            pages += 1
+            documents += len(page.receipts)
+            if not page.more:
+                break
+    except HubError as error:
+        await _failed(hub, opened, error)
+        raise
+    now = hub.clock.now()
+    await Connection.filter(id=row.id).update(
+        polled_at=now,
+        last_success_at=now,
+        next_poll_at=now + timedelta(seconds=opened.poll_interval_s),
+    )
+    return PollReport(pages=pages, documents=documents, rmas=tuple(sorted(rmas)))
+
+
+async def _failed(hub: Hub, opened: OpenedConnection, error: HubError) -> None:
+    now = hub.clock.now()
+    changes: dict[str, object] = {
+        "last_error": str(error),
+        "last_error_at": now,
+        "next_poll_at": now + timedelta(seconds=opened.poll_interval_s),
+    }
+    if isinstance(error, AuthError):
+        changes |= {"is_paused": True, "pause_reason": str(error)}
+    await Connection.filter(id=opened.row.id).update(**changes)
+
+
+async def _open_documents(row: Connection) -> list[OpenDocument]:
+    opened = Delivery.filter(connection_id=row.id, is_open=True, document_id__isnull=False)
+    return [
+        OpenDocument(
+            document_id=document_id, reference=reference or "", created_at=created_at, last_seen_at=seen_at
+        )
+        for document_id, reference, created_at, seen_at in await opened.values_list(
+            "document_id", "document_reference", "created_at", "seen_at"
+        )
+    ]

@@ -1,0 +1,311 @@
+"""Accepting an event: everything it brings is stored in one transaction, or nothing is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from hub.errors import EventError
+from hub.inbound.document import parse_rma
+from hub.outcomes import Status, ValidationState, Verdict
+from hub.rma import MethodType
+from hub.routing import Decision, MethodBinding, Route, route
+from hub.store.database import in_transaction
+from hub.store.models import Delivery, Event, ReturnMethod, Rma, RmaItem, Store
+from hub.store.timeline import tell
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from hub import rma as domain
+    from hub.clock import Clock
+    from hub.inbound.event import IncomingEvent
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Accepted:
+    """What became of an event; it is on disk when this is given.
+
+    Attributes:
+        event_id: the id it is known by.
+        rma_id: the platform's id of the RMA.
+        duplicate: True when it had been accepted before, and nothing new was stored.
+        is_stale: True when it showed an older state of the RMA than the hub holds.
+        decision: what was decided for an RMA that had no delivery; None when it had one.
+        delivery_id: the RMA's delivery; None when there is none.
+        reason: why it is not simply on its way; empty when it is.
+    """
+
+    event_id: str
+    rma_id: str
+    duplicate: bool
+    is_stale: bool = False
+    decision: Decision | None = None
+    delivery_id: str | None = None
+    reason: str = ""
+
+
+async def accept(
+    clock: Clock, store: Store, event: IncomingEvent, *, source: str, event_id: str | None = None
+) -> Accepted:
+    """Stores an event, the RMA as it stands and what is to be done about it.
+
+    Args:
+        clock: time and ids.
+        store: whose event it is.
+        event: what came in.
+        source: where it came from: ``cli``, ``events``; ids are unique within it.
+        event_id: the sender's id; None takes the document's digest, so that the same document twice is one.
+
+    Raises:
+        EventError: 409 when the RMA belongs to another store, or the id came with another document.
+    """
+    event_id = event_id or event.digest
+    async with in_transaction():
+        known = await Event.get_or_none(source=source, event_id=event_id).select_related("rma")
+        if known is not None:
+            return await _duplicate(known, event)
+        now = clock.now()
+        row = await Rma.get_or_none(platform=event.rma.platform, rma_id=event.rma.rma_id).select_for_update()
+        if row is not None and row.store_id != store.id:
+            other = await Store.get(id=row.store_id)
+            raise EventError(
+                f"accept RMA {event.rma.rma_id} for store {store.name}",
+                why=f"store {other.name} has it already, and an RMA number is unique on the whole platform",
+                fix="submit it with the store it belongs to: `--store NAME`",
+                status=409,
+            )
+        held = row.last_updated_at if row else None
+        is_stale = bool(held and event.rma.last_updated_at and event.rma.last_updated_at < held)
+        if row is None:
+            row = await _new_rma(store, event, now)
+        await Event.create(
+            store=store,
+            source=source,
+            event_id=event_id,
+            rma=row,
+            received_at=now,
+            document=event.text,
+            is_stale=is_stale,
+        )
+        if is_stale:
+            text = "An older state of this RMA arrived after a newer one. It was kept and not acted on."
+            await tell(row.id, now, "rma.stale", text)
+            return Accepted(event_id=event_id, rma_id=row.rma_id, duplicate=False, is_stale=True)
+        return await _apply(clock, row, event, event_id)
+
+
+async def _duplicate(known: Event, event: IncomingEvent) -> Accepted:
+    if known.document != event.text:
+        raise EventError(
+            f"accept event {known.event_id}",
+            why="an event with this id and another content was accepted before",
+            fix="give every event an id of its own; a repeated one must repeat its content",
+            status=409,
+        )
+    delivery = await Delivery.get_or_none(rma_id=known.rma_id)
+    return Accepted(
+        event_id=known.event_id,
+        rma_id=known.rma.rma_id,
+        duplicate=True,
+        delivery_id=delivery.id if delivery else None,
+    )
+
+
+async def _new_rma(store: Store, event: IncomingEvent, now: datetime) -> Rma:
+    rma = event.rma
+    return await Rma.create(
+        platform=rma.platform,
+        rma_id=rma.rma_id,
+        store=store,
+        order_name=rma.order_name or "",
+        status=rma.status,
+        document=event.text,
+        last_updated_at=rma.last_updated_at,
+        received_at=now,
+    )
+
+
+async def _apply(clock: Clock, row: Rma, event: IncomingEvent, event_id: str) -> Accepted:
+    """Brings the stored RMA up to the event, and decides what it means."""
+    now, rma = clock.now(), event.rma
+    previous = row.status
+    row.status, row.document = rma.status, event.text
+    row.order_name = rma.order_name or row.order_name
+    row.last_updated_at = rma.last_updated_at or row.last_updated_at
+    await row.save()
+    delivery = await Delivery.get_or_none(rma_id=row.id).select_for_update()
+    if delivery is not None and (delivery.attempts or delivery.status not in _REROUTED):
+        await _after_delivery(row, delivery, rma, previous, now)
+        return Accepted(event_id=event_id, rma_id=row.rma_id, duplicate=False, delivery_id=delivery.id)
+    decided = await decide(row, rma)
+    await _store_items(row, rma, decided)
+    await tell(row.id, now, f"rma.{rma.status.casefold()}", _arrival(rma, decided))
+    if decided.decision is Decision.NONE:
+        if delivery is not None:
+            await _withdraw(row, delivery, rma, now)
+        return Accepted(
+            event_id=event_id,
+            rma_id=row.rma_id,
+            duplicate=False,
+            decision=decided.decision,
+            reason=decided.reason,
+        )
+    row.approved_document, row.approved_at = event.text, rma.approved_at or now
+    await row.save()
+    if delivery is None:
+        delivery = Delivery(id=clock.new_id(), rma=row, created_at=now)
+    await place(delivery, decided, now)
+    return Accepted(
+        event_id=event_id,
+        rma_id=row.rma_id,
+        duplicate=False,
+        decision=decided.decision,
+        delivery_id=delivery.id,
+        reason=decided.reason,
+    )
+
+
+# Nothing has gone out from these: what the platform says now decides anew.
+_REROUTED = (Status.PENDING, Status.ATTENTION, Status.SKIPPED)
+
+
+async def decide(row: Rma, rma: domain.Rma) -> Route:
+    """Routes an RMA by its store's return methods as they are now."""
+    methods = {
+        method.name_key: MethodBinding(
+            name=method.name,
+            kind=MethodType(method.type),
+            connection_id=method.connection_id,
+            location_id=method.location_id,
+        )
+        for method in await ReturnMethod.filter(store_id=row.store_id)
+    }
+    return route(rma, methods)
+
+
+async def place(delivery: Delivery, decided: Route, now: datetime) -> None:
+    """Puts a delivery where a decision wants it, forgetting what was prepared, and tells the RMA's story.
+
+    Only for a delivery of which nothing has gone out.
+    """
+    delivery.connection_id = decided.connection_id
+    delivery.method, delivery.location_id = decided.method or "", decided.location_id
+    delivery.request = delivery.reference = delivery.total = None
+    delivery.origins, delivery.warnings = "{}", "[]"
+    delivery.reason = decided.reason or None
+    delivery.fix = decided.fix.replace("<id>", delivery.id)
+    delivery.next_attempt_at = None
+    delivery.version = (delivery.version or 0) + 1
+    delivery.updated_at = now
+    match decided.decision:
+        case Decision.SEND:
+            delivery.status, delivery.verdict, delivery.next_attempt_at = Status.PENDING, None, now
+        case Decision.SKIP:
+            delivery.status, delivery.verdict = Status.SKIPPED, Verdict.SKIPPED
+            await tell(delivery.rma_id, now, "delivery.skipped", f"Nothing is credited: {decided.reason}.")
+        case _:
+            delivery.status, delivery.verdict = Status.ATTENTION, None
+            text = f"Needs a person: {decided.reason}. To mend it: {delivery.fix}."
+            await tell(delivery.rma_id, now, "delivery.attention", text)
+    await delivery.save()
+
+
+async def _store_items(row: Rma, rma: domain.Rma, decided: Route) -> None:
+    credited = {item.returned_item_id for item in decided.items}
+    kept = {item.returned_item_id: reason for item, reason in decided.kept}
+    await RmaItem.filter(rma_id=row.id).delete()
+    await RmaItem.bulk_create(
+        RmaItem(
+            rma_id=row.id,
+            position=position,
+            returned_item_id=item.returned_item_id,
+            sku=item.sku or "",
+            return_method=item.method.name if item.method else "",
+            is_credited=item.returned_item_id in credited,
+            reason=kept.get(item.returned_item_id),
+        )
+        for position, item in enumerate(rma.items)
+    )
+
+
+def _arrival(rma: domain.Rma, decided: Route) -> str:
+    order = f" of order {rma.order_name}" if rma.order_name else ""
+    text = f"RMA {rma.rma_id}{order} arrived as {rma.status} with {_count(len(rma.items), 'item')}."
+    if decided.kept:
+        text += f" {_count(len(decided.kept), 'item')} stay off: "
+        text = text.replace("1 item stay off", "1 item stays off")
+        text += "; ".join(dict.fromkeys(reason for _, reason in decided.kept)) + "."
+    if decided.decision is Decision.NONE:
+        text += f" Nothing to do: {decided.reason}."
+    if decided.method:
+        text += f" Return method: {decided.method}."
+    return text
+
+
+async def _withdraw(row: Rma, delivery: Delivery, rma: domain.Rma, now: datetime) -> None:
+    """The RMA is no longer approved, and nothing has gone out."""
+    reason = f"the RMA became {rma.status} before anything was sent"
+    delivery.status, delivery.verdict, delivery.reason = Status.SKIPPED, Verdict.SKIPPED, reason
+    delivery.next_attempt_at, delivery.fix = None, ""
+    delivery.version += 1
+    delivery.updated_at = now
+    await delivery.save()
+    await tell(row.id, now, "delivery.skipped", f"Nothing is credited: {reason}.")
+
+
+async def _after_delivery(
+    row: Rma, delivery: Delivery, rma: domain.Rma, previous: str, now: datetime
+) -> None:
+    """A new state of an RMA whose document exists or may exist: told, and flagged where it contradicts."""
+    status = rma.status.casefold()
+    differences = await _differences(row, rma)
+    if status in {"rejected", "canceled", "pending"}:
+        text = (
+            f"The RMA became {rma.status} after its document was sent. "
+            "The hub cannot take a document back: a person decides what happens to it."
+        )
+    elif differences:
+        text = (
+            f"The RMA arrived as {rma.status} and differs from what was sent: {differences}. "
+            "The document stays as it is: a person decides."
+        )
+    else:
+        again = " again" if rma.status == previous else ""
+        text = f"The RMA arrived{again} as {rma.status}. Its one document stays as it is."
+        await tell(row.id, now, "rma.updated", text)
+        return
+    row.validation = ValidationState.FLAGGED
+    await row.save(update_fields=["validation"])
+    await tell(row.id, now, "rma.contradicted", text)
+
+
+async def _differences(row: Rma, rma: domain.Rma) -> str:
+    """How the items to credit differ from those that were sent, in words; empty when they do not."""
+    if row.approved_document is None:
+        return ""
+    sent = parse_rma(json.loads(row.approved_document, parse_float=Decimal))
+    credited = set(
+        await RmaItem.filter(rma_id=row.id, is_credited=True).values_list("returned_item_id", flat=True)
+    )
+    kept = {item.returned_item_id for item in sent.items} - credited
+    before = {i.returned_item_id: _credit(i) for i in sent.items if i.returned_item_id in credited}
+    after = {i.returned_item_id: _credit(i) for i in rma.items if i.returned_item_id not in kept}
+    words = [f"item {each} is new" for each in sorted(after.keys() - before.keys())]
+    words += [f"item {each} is gone" for each in sorted(before.keys() - after.keys())]
+    words += [
+        f"item {each} has another SKU, price or resolution"
+        for each in sorted(before.keys() & after.keys())
+        if before[each] != after[each]
+    ]
+    return ", ".join(words)
+
+
+def _credit(item: domain.Item) -> tuple[object, ...]:
+    return (item.sku, item.paid, item.tax, item.is_tax_included, item.resolution_type)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

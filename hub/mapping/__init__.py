@@ -1,0 +1,1 @@
+"""The mapping document, connector-neutral: reading its text, and working out the values in it."""

@@ -1,0 +1,1 @@
+"""What the RMA must learn from the ERP."""

@@ -1,0 +1,109 @@
+"""Writes what a poll brought onto the items of the RMAs, in the caller's transaction."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from hub.inbound.document import parse_rma
+from hub.outcomes import ValidationState
+from hub.rma_update.dealing import ItemValidation, deal
+from hub.store.models import Delivery, Rma, RmaItem, TimelineEntry
+from hub.store.timeline import tell
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from hub.outcomes import Receipt
+    from hub.rma_update.dealing import Dealt
+
+FLAGGED = "validation.flagged"
+
+
+async def apply_receipts(connection_id: str, source: str, receipts: Sequence[Receipt]) -> list[str]:
+    """Deals receipts of our documents out to their RMAs' items; others' documents are passed over.
+
+    Args:
+        connection_id: whose ledger tells which documents are ours.
+        source: who says so, shown on each item: the connector's name.
+        receipts: one page of a poll.
+
+    Returns:
+        The RMAs something changed on, by the platform's id.
+    """
+    by_document = {receipt.document_id: receipt for receipt in receipts}
+    ours = await Delivery.filter(
+        connection_id=connection_id, document_id__in=list(by_document)
+    ).select_related("rma")
+    changed = []
+    for delivery in ours:
+        if delivery.document_id is None:
+            continue
+        if await _apply(delivery, by_document[delivery.document_id], source):
+            changed.append(delivery.rma.rma_id)
+    return changed
+
+
+async def _apply(delivery: Delivery, receipt: Receipt, source: str) -> bool:
+    rma = delivery.rma
+    rows = await RmaItem.filter(rma_id=rma.id, is_credited=True).order_by("position")
+    approved = parse_rma(json.loads(rma.approved_document or rma.document, parse_float=Decimal))
+    credited = {row.returned_item_id for row in rows}
+    items = [item for item in approved.items if item.returned_item_id in credited]
+    dealt = deal(items, receipt, {row.returned_item_id: _held(row) for row in rows if row.validated_at})
+    await Delivery.filter(id=delivery.id).update(seen_at=receipt.seen_at)
+    for row in rows:
+        if row.returned_item_id in dealt.changes:
+            _write(row, replace(dealt.changes[row.returned_item_id], source=source))
+            await row.save()
+    is_news = await _tell(rma, dealt, len(items), receipt.seen_at)
+    await _write_state(delivery, rma, dealt)
+    return is_news
+
+
+async def _write_state(delivery: Delivery, rma: Rma, dealt: Dealt) -> None:
+    # A flag is a person's to lift: a later receipt without one does not undo it.
+    if dealt.state is not None and rma.validation is not ValidationState.FLAGGED:
+        await Rma.filter(id=rma.id).update(validation=dealt.state)
+    if dealt.state is ValidationState.FULL:
+        await Delivery.filter(id=delivery.id).update(is_open=False)
+
+
+def _held(row: RmaItem) -> ItemValidation:
+    return ItemValidation(
+        is_returned=row.is_returned,
+        is_restockable=row.is_restockable,
+        validated_at=row.validated_at,
+        source=row.source or "",
+        reason=row.reason,
+    )
+
+
+def _write(row: RmaItem, validation: ItemValidation) -> None:
+    row.is_returned = validation.is_returned
+    row.is_restockable = validation.is_restockable
+    row.validated_at = validation.validated_at
+    row.source, row.reason = validation.source, validation.reason
+
+
+async def _tell(rma: Rma, dealt: Dealt, items: int, now: datetime) -> bool:
+    """Tells what is new; the same flag seen at every poll is told once."""
+    is_news = False
+    if dealt.changes:
+        back = len(dealt.changes)
+        noun = "item is" if back == 1 else "items are"
+        text = f"The warehouse received goods: {back} of {items} {noun} validated as returned."
+        if dealt.state is ValidationState.FULL:
+            text += " Nothing is missing."
+        await tell(rma.id, now, "validation.received", text)
+        is_news = True
+    if dealt.flags:
+        text = f"Needs a person: {'; '.join(dealt.flags)}."
+        last = await TimelineEntry.filter(rma_id=rma.id, kind=FLAGGED).order_by("-id").first()
+        if last is None or last.text != text:
+            await tell(rma.id, now, FLAGGED, text)
+            is_news = True
+    return is_news

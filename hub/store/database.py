@@ -1,0 +1,153 @@
+"""Opening the database: configuration, migrations, and the checks made at every start."""
+
+from __future__ import annotations
+
+import contextlib
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from tortoise.backends.base.config_generator import expand_db_url
+from tortoise.connection import get_connections
+from tortoise.context import TortoiseContext
+from tortoise.exceptions import BaseORMException
+from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
+from tortoise.migrations.recorder import MigrationRecorder
+from tortoise.transactions import in_transaction
+
+from hub.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from tortoise.backends.base.client import BaseDBAsyncClient
+
+    from hub.environment import Environment
+
+APP = "hub"
+BUSY_TIMEOUT_MS = 10_000
+"""How long a SQLite transaction waits for another process's write."""
+
+__all__ = ["APP", "client", "configuration", "in_transaction", "migrate", "open_database", "pending_migrations"]
+
+
+def configuration(environment: Environment) -> dict[str, Any]:
+    """Tortoise's configuration for the hub's database."""
+    if environment.is_sqlite:
+        database: Any = {
+            "engine": "hub.store.sqlite",
+            "credentials": {
+                "file_path": str(environment.database_file),
+                "journal_mode": "WAL",
+                # An answer 202 must survive the plug being pulled: every commit reaches the disk.
+                "synchronous": "FULL",
+                "busy_timeout": BUSY_TIMEOUT_MS,
+            },
+        }
+    elif environment.database_url.startswith(("postgres:", "postgresql:")):
+        database = expand_db_url(environment.database_url.replace("postgresql:", "postgres:", 1))
+    else:
+        raise ConfigError(
+            "open the database",
+            why="HUB_DATABASE_URL is neither a sqlite: nor a postgres: address",
+            fix="set it to sqlite:///path/to/hub.db or postgres://user:password@host/name, or unset it",
+        )
+    # Named by dialect: Tortoise keeps the statements it has built by this name, for the whole process.
+    name = "sqlite" if environment.is_sqlite else "postgres"
+    return {
+        "connections": {name: database},
+        "apps": {
+            APP: {
+                "models": ["hub.store.models"],
+                "migrations": "hub.store.migrations",
+                "default_connection": name,
+            }
+        },
+        "use_tz": True,
+        "timezone": "UTC",
+    }
+
+
+def client() -> BaseDBAsyncClient:
+    """The client of the context in use."""
+    handler = get_connections()
+    return handler.get(next(iter(handler.db_config)))
+
+
+@contextlib.contextmanager
+def _database_errors(environment: Environment) -> Iterator[None]:
+    where = str(environment.database_file) if environment.is_sqlite else "HUB_DATABASE_URL"
+    try:
+        yield
+    except (BaseORMException, OSError) as error:
+        raise ConfigError(
+            f"open the database ({where})",
+            why=str(error),
+            fix="check that it exists, is reachable and writable for the user that runs the hub",
+        ) from error
+
+
+def _apps(environment: Environment) -> dict[str, Any]:
+    apps: dict[str, Any] = configuration(environment)["apps"]
+    return apps
+
+
+async def pending_migrations(environment: Environment) -> list[str]:
+    """Names of the migrations this code has and the database lacks.
+
+    Raises:
+        ConfigError: the database was made by newer code.
+    """
+    executor = MigrationExecutor(client(), _apps(environment))
+    applied = {key.name for key in await MigrationRecorder(client()).applied_migrations()}
+    await executor.loader.build_graph()
+    known = {key.name for key in executor.loader.disk_migrations}
+    if unknown := sorted(applied - known):
+        raise ConfigError(
+            "open the database: it is newer than this hub",
+            why=f"it has the migration {unknown[-1]}, which this version does not know",
+            fix="install the version of the hub that made it, or a later one",
+        )
+    return sorted(known - applied)
+
+
+async def migrate(environment: Environment) -> list[str]:
+    """Brings the database up to this code's schema; safe to repeat.
+
+    Returns:
+        The migrations that were applied, oldest first.
+    """
+    with _database_errors(environment):
+        pending = await pending_migrations(environment)
+        if pending:
+            executor = MigrationExecutor(client(), _apps(environment))
+            await executor.migrate([MigrationTarget(app_label=APP, name="__latest__")], direction="forward")
+    return pending
+
+
+@asynccontextmanager
+async def open_database(environment: Environment) -> AsyncIterator[TortoiseContext]:
+    """Opens the database for the tasks started inside the block.
+
+    Raises:
+        ConfigError: it cannot be opened, or does not keep what was committed.
+    """
+    if environment.is_sqlite:
+        with _database_errors(environment):
+            environment.database_file.parent.mkdir(parents=True, exist_ok=True)
+    async with TortoiseContext() as context:
+        with _database_errors(environment):
+            await context.init(config=configuration(environment))
+            if environment.is_sqlite:
+                await _check_durable()
+        yield context
+
+
+async def _check_durable() -> None:
+    _, rows = await client().execute_query("PRAGMA synchronous")
+    full = 2
+    if rows[0][0] < full:
+        raise ConfigError(
+            "open the database: SQLite does not run with synchronous=FULL",
+            why="what is accepted could be lost when the power fails",
+            fix="report this: the hub sets it itself",
+        )

@@ -1,0 +1,295 @@
+"""The tables. A row is the truth; whoever works on it does so under its connection's claim.
+
+Documents, requests and settings are kept as the JSON text that came in or will go out: a database's own
+JSON type would rewrite numbers. ``*_at`` is aware UTC.
+
+No class docstring here holds a semicolon: Tortoise puts it into the DDL as the table's comment, and its
+migrations cut SQLite scripts at every semicolon (tortoise-orm 1.1.9).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tortoise import fields
+from tortoise.indexes import Index
+from tortoise.models import Model
+
+from hub.outcomes import Status, ValidationState, Verdict
+
+if TYPE_CHECKING:
+    from tortoise.fields.relational import (
+        ForeignKeyNullableRelation,
+        ForeignKeyRelation,
+        OneToOneRelation,
+        ReverseRelation,
+    )
+
+ID_LENGTH = 16
+NAME_LENGTH = 100
+PROTECT = fields.OnDelete.RESTRICT
+
+
+class Store(Model):
+    """A merchant's store. It owns connections, return methods and RMAs."""
+
+    id = fields.IntField(primary_key=True)
+    name = fields.CharField(NAME_LENGTH, unique=True)
+    url = fields.TextField(default="")
+    customer_support_url = fields.TextField(default="")
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "store"
+
+
+class Connection(Model):
+    """One set of credentials and settings for a connector, and the state of its work."""
+
+    id = fields.CharField(ID_LENGTH, primary_key=True)
+    store: ForeignKeyRelation[Store] = fields.ForeignKeyField("hub.Store", on_delete=PROTECT)
+    store_id: int
+    name = fields.CharField(NAME_LENGTH)
+    name_key = fields.CharField(NAME_LENGTH, null=True)
+    """The name without case; NULL once removed, which frees the name."""
+    connector = fields.CharField(NAME_LENGTH)
+    account_key = fields.CharField(64, null=True, unique=True)
+    """Digest of the account in the ERP; NULL once removed, or when a second connection was asked for."""
+    settings = fields.TextField()
+    credentials = fields.TextField()
+    """Sealed JSON."""
+    is_paused = fields.BooleanField(default=False)
+    pause_reason = fields.TextField(default="")
+    created_at = fields.DatetimeField()
+    removed_at = fields.DatetimeField(null=True)
+    batch_limit = fields.IntField(null=True)
+    """Halved after a time-out; NULL for the connector's own maximum."""
+    poll_cursor = fields.TextField(null=True)
+    next_poll_at = fields.DatetimeField(null=True)
+    """When the next poll is due; NULL before there is anything to poll for."""
+    polled_at = fields.DatetimeField(null=True)
+    last_success_at = fields.DatetimeField(null=True)
+    last_error_at = fields.DatetimeField(null=True)
+    last_error = fields.TextField(default="")
+    claim_owner = fields.CharField(NAME_LENGTH, null=True)
+    claim_token = fields.CharField(ID_LENGTH, null=True)
+    claim_expires_at = fields.DatetimeField(null=True)
+
+    mappings: ReverseRelation[MappingVersion]
+
+    class Meta:
+        table = "connection"
+        unique_together = (("store", "name_key"),)
+
+
+class MappingVersion(Model):
+    """One version of a connection's mapping document. Never changed, never deleted."""
+
+    id = fields.IntField(primary_key=True)
+    connection: ForeignKeyRelation[Connection] = fields.ForeignKeyField(
+        "hub.Connection", related_name="mappings", on_delete=PROTECT
+    )
+    connection_id: str
+    version = fields.IntField()
+    text = fields.TextField()
+    created_at = fields.DatetimeField()
+    created_by = fields.CharField(NAME_LENGTH)
+
+    class Meta:
+        table = "mapping_version"
+        unique_together = (("connection", "version"),)
+
+
+class ReturnMethod(Model):
+    """A merchant's return method. Without a connection it is *Do not update*."""
+
+    id = fields.IntField(primary_key=True)
+    store: ForeignKeyRelation[Store] = fields.ForeignKeyField("hub.Store", on_delete=PROTECT)
+    store_id: int
+    name = fields.CharField(NAME_LENGTH)
+    name_key = fields.CharField(NAME_LENGTH)
+    type = fields.CharField(40)
+    connection: ForeignKeyNullableRelation[Connection] = fields.ForeignKeyField(
+        "hub.Connection", null=True, on_delete=PROTECT
+    )
+    connection_id: str | None
+    location_id = fields.CharField(NAME_LENGTH, null=True)
+
+    class Meta:
+        table = "return_method"
+        unique_together = (("store", "name_key"),)
+
+
+class Event(Model):
+    """What came in, as it came in. Stored once."""
+
+    id = fields.IntField(primary_key=True)
+    store: ForeignKeyRelation[Store] = fields.ForeignKeyField("hub.Store", on_delete=PROTECT)
+    source = fields.CharField(NAME_LENGTH)
+    event_id = fields.CharField(200)
+    rma: ForeignKeyRelation[Rma] = fields.ForeignKeyField("hub.Rma", related_name="events", on_delete=PROTECT)
+    rma_id: int
+    received_at = fields.DatetimeField()
+    document = fields.TextField()
+    is_stale = fields.BooleanField(default=False)
+    """True when it showed the RMA as it was before what we hold; recorded, not acted on."""
+
+    class Meta:
+        table = "event"
+        unique_together = (("source", "event_id"),)
+
+
+class Rma(Model):
+    """A return: as it is now, and as it stood when it was approved."""
+
+    id = fields.IntField(primary_key=True)
+    platform = fields.CharField(40)
+    rma_id = fields.CharField(NAME_LENGTH)
+    store: ForeignKeyRelation[Store] = fields.ForeignKeyField("hub.Store", on_delete=PROTECT)
+    store_id: int
+    order_name = fields.TextField(default="")
+    status = fields.CharField(NAME_LENGTH)
+    validation = fields.CharEnumField(ValidationState, max_length=10, default=ValidationState.NONE)
+    document = fields.TextField()
+    approved_document = fields.TextField(null=True)
+    approved_at = fields.DatetimeField(null=True)
+    last_updated_at = fields.DatetimeField(null=True)
+    received_at = fields.DatetimeField()
+
+    items: ReverseRelation[RmaItem]
+    timeline: ReverseRelation[TimelineEntry]
+    delivery: ReverseRelation[Delivery]
+
+    class Meta:
+        table = "rma"
+        unique_together = (("platform", "rma_id"),)
+
+
+class RmaItem(Model):
+    """One returned unit and what the warehouse said about it."""
+
+    id = fields.IntField(primary_key=True)
+    rma: ForeignKeyRelation[Rma] = fields.ForeignKeyField("hub.Rma", related_name="items", on_delete=PROTECT)
+    rma_id: int
+    position = fields.IntField()
+    returned_item_id = fields.CharField(200)
+    sku = fields.TextField(default="")
+    return_method = fields.TextField(default="")
+    is_credited = fields.BooleanField(default=False)
+    """True when the unit is on the document; False for what the customer keeps."""
+    is_returned = fields.BooleanField(null=True)
+    is_restockable = fields.BooleanField(null=True)
+    validated_at = fields.DatetimeField(null=True)
+    source = fields.CharField(NAME_LENGTH, null=True)
+    reason = fields.TextField(null=True)
+
+    class Meta:
+        table = "rma_item"
+        unique_together = (("rma", "returned_item_id"),)
+
+
+class Delivery(Model):
+    """The one document of one RMA: the unit of work."""
+
+    id = fields.CharField(ID_LENGTH, primary_key=True)
+    rma: OneToOneRelation[Rma] = fields.OneToOneField("hub.Rma", related_name="delivery", on_delete=PROTECT)
+    rma_id: int
+    connection: ForeignKeyNullableRelation[Connection] = fields.ForeignKeyField(
+        "hub.Connection", null=True, related_name="deliveries", on_delete=PROTECT
+    )
+    connection_id: str | None
+    method = fields.TextField(default="")
+    location_id = fields.CharField(NAME_LENGTH, null=True)
+    status = fields.CharEnumField(Status, max_length=10)
+    verdict = fields.CharEnumField(Verdict, max_length=10, null=True)
+    reason = fields.TextField(null=True)
+    fix = fields.TextField(default="")
+    request = fields.TextField(null=True)
+    """What ``prepare`` gave, frozen; NULL before."""
+    reference = fields.TextField(null=True)
+    origins = fields.TextField(default="{}")
+    warnings = fields.TextField(default="[]")
+    total = fields.TextField(null=True)
+    mapping_version = fields.IntField(default=0)
+    document_id = fields.CharField(200, null=True)
+    document_reference = fields.TextField(null=True)
+    attempts = fields.IntField(default=0)
+    looks = fields.IntField(default=0)
+    """Looks in the ERP since the answer was lost."""
+    lost_at = fields.DatetimeField(null=True)
+    next_attempt_at = fields.DatetimeField(null=True)
+    version = fields.IntField(default=0)
+    """Counts every change, so that a person's edit made from an old page is refused."""
+    is_open = fields.BooleanField(default=False)
+    """True from when the document exists until its goods are accounted for."""
+    seen_at = fields.DatetimeField(null=True)
+    created_at = fields.DatetimeField()
+    updated_at = fields.DatetimeField()
+
+    class Meta:
+        table = "delivery"
+        indexes = (
+            Index(fields=("connection_id", "status", "next_attempt_at")),
+            Index(fields=("connection_id", "document_id")),
+            Index(fields=("connection_id", "is_open")),
+        )
+
+
+class Attempt(Model):
+    """One try to send. Written before its first byte goes out."""
+
+    id = fields.IntField(primary_key=True)
+    delivery: ForeignKeyRelation[Delivery] = fields.ForeignKeyField(
+        "hub.Delivery", related_name="tries", on_delete=PROTECT
+    )
+    delivery_id: str
+    number = fields.IntField()
+    reference = fields.TextField()
+    mapping_version = fields.IntField()
+    claim_token = fields.CharField(ID_LENGTH)
+    started_at = fields.DatetimeField()
+    finished_at = fields.DatetimeField(null=True)
+    verdict = fields.CharEnumField(Verdict, max_length=10, null=True)
+    reason = fields.TextField(default="")
+
+    class Meta:
+        table = "attempt"
+        unique_together = (("delivery", "number"),)
+
+
+class TimelineEntry(Model):
+    """One sentence of an RMA's story."""
+
+    id = fields.IntField(primary_key=True)
+    rma: ForeignKeyRelation[Rma] = fields.ForeignKeyField(
+        "hub.Rma", related_name="timeline", on_delete=PROTECT
+    )
+    rma_id: int
+    at = fields.DatetimeField()
+    kind = fields.CharField(40)
+    text = fields.TextField()
+
+    class Meta:
+        table = "timeline_entry"
+        indexes = (Index(fields=("rma_id", "id")),)
+
+
+class Exchange(Model):
+    """One HTTP call to a remote: the request log, and the ledger its quota is counted from."""
+
+    id = fields.IntField(primary_key=True)
+    connection: ForeignKeyRelation[Connection] = fields.ForeignKeyField("hub.Connection", on_delete=PROTECT)
+    connection_id: str
+    at = fields.DatetimeField()
+    """When the call takes its place in the quota; a reserved place may lie a little ahead."""
+    finished_at = fields.DatetimeField(null=True)
+    method = fields.CharField(10)
+    url = fields.TextField()
+    status = fields.IntField(null=True)
+    request_body = fields.TextField(default="")
+    reply_body = fields.TextField(default="")
+    error = fields.TextField(default="")
+
+    class Meta:
+        table = "exchange"
+        indexes = (Index(fields=("connection_id", "at")),)
