@@ -7,8 +7,10 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip
 NEEDS := pyproject.toml constraints.txt
 
-# The second name is the one newer releases of pip read for what builds a package.
-PINNED := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1
+# The second name is the one newer releases of pip read for what builds a package. The last one keeps the
+# build tool's general advice about editable installs off the screen of someone who runs `make demo`.
+PINNED := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
+  PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONWARNINGS=ignore
 
 USABLE := import sys, pip; sys.exit(sys.version_info < (3, 11))
 
@@ -50,7 +52,7 @@ constraints: .venv/python.stamp  ## Write constraints.txt anew, with the newest 
 	@rm -rf .venv/fresh
 	@$(BIN)/python -m venv .venv/fresh
 	@.venv/fresh/bin/python -m pip install --quiet --upgrade pip setuptools
-	@.venv/fresh/bin/python -m pip install --quiet --editable '.[dev]'
+	@PYTHONWARNINGS=ignore .venv/fresh/bin/python -m pip install --quiet --editable '.[dev]'
 	@{ grep '^#' constraints.txt; \
 	   .venv/fresh/bin/python -m pip freeze --all --exclude pip --exclude-editable; } > .venv/constraints.txt
 	@mv .venv/constraints.txt constraints.txt

@@ -250,7 +250,7 @@ def _schema(name: str, manager: pluggy.PluginManager) -> ConnectorSchema:
     elif schema.max_batch < 1:
         why = "max_batch is below 1"
     else:
-        models = (schema.credentials, schema.settings, schema.mapping)
+        models: tuple[object, ...] = (schema.credentials, schema.settings, schema.mapping)
         if not all(isinstance(model, type) and issubclass(model, BaseModel) for model in models):
             why = "credentials, settings and mapping are not all pydantic models"
         else:

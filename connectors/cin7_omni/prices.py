@@ -64,7 +64,7 @@ def choose_currency(items: Sequence[Item]) -> str:
     currencies = sorted({money.currency for item in items for money in (item.paid.shop, item.tax.shop)})
     if len(currencies) != 1:
         raise RefusalError(
-            f"the items are priced in several currencies ({', '.join(currencies)}), and a credit note has one",
+            f"the items have several currencies ({', '.join(currencies)}), and a credit note has one",
             "write the credit note by hand, then run: hub deliveries resolve",
         )
     return currencies[0]

@@ -62,8 +62,6 @@ def default_sales_reference(rma: Rma) -> tuple[str, str]:
 
 def too_long(field: str, text: str, limit: int) -> tuple[str, str]:
     """Reason and fix for a text that must not be cut silently."""
-    return (
-        f"{field} {text!r} has {len(text)} characters and Cin7 takes at most {limit}",
-        f"set {field} in the connection's mapping so that it stays within {limit} characters, "
-        "then run: hub deliveries retry",
-    )
+    reason = f"{field} {text!r} has {len(text)} characters and Cin7 takes at most {limit}"
+    fix = f"set {field} in the connection's mapping so that it stays within {limit} characters"
+    return reason, f"{fix}, then run: hub deliveries retry"

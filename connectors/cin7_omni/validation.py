@@ -77,15 +77,16 @@ def _judge(note: CreditNoteRow, lines: Sequence[ReceiptLine]) -> tuple[ReceiptVe
     name = f"credit note {note.reference or note.id}"
     if note.is_void:
         return ReceiptVerdict.FLAG, f"{name} was voided in Cin7 Omni"
-    expected = sum((line.expected for line in lines), Decimal(0))
     moved = sum((line.received for line in lines if line.received is not None), Decimal(0))
-    if note.completed_at is None:
-        if moved:
-            return (
-                ReceiptVerdict.PROCESS,
-                f"{_count(moved)} of {_count(expected)} units moved on {name} so far",
-            )
-        return ReceiptVerdict.IGNORE, f"nothing has arrived on {name} yet"
+    if note.completed_at is not None:
+        return _judge_completed(name, lines, moved)
+    if moved:
+        expected = sum((line.expected for line in lines), Decimal(0))
+        return ReceiptVerdict.PROCESS, f"{_count(moved)} of {_count(expected)} units moved on {name} so far"
+    return ReceiptVerdict.IGNORE, f"nothing has arrived on {name} yet"
+
+
+def _judge_completed(name: str, lines: Sequence[ReceiptLine], moved: Decimal) -> tuple[ReceiptVerdict, str]:
     if not lines:
         return ReceiptVerdict.IGNORE, f"{name} is completed and holds no goods"
     if moved == 0 or any(line.received is None for line in lines):
@@ -93,6 +94,7 @@ def _judge(note: CreditNoteRow, lines: Sequence[ReceiptLine]) -> tuple[ReceiptVe
         return ReceiptVerdict.FLAG, (
             f"{name} is completed in Cin7 Omni but does not say how many units arrived: quantities unknown"
         )
+    expected = sum((line.expected for line in lines), Decimal(0))
     if all(line.received == line.expected for line in lines):
         return ReceiptVerdict.PROCESS, f"all {_count(expected)} units of {name} were received"
     return ReceiptVerdict.PROCESS, (

@@ -225,18 +225,17 @@ def _read_result(row: dict[str, Any] | None, reference: str) -> RecordResult:
     if row is None:
         return _unclear("cin7 omni gave no result for this record, or gave it out of order")
     code = read_text(row, "code")
-    if row.get("success") is True:
-        note_id = read_id(row, "id")
-        if code != reference:
-            return _unclear(f"cin7 omni answered with the reference {shorten(str(code))!r}, not with ours")
-        if note_id is None:
-            return _unclear("cin7 omni reported success without an id")
-        return RecordResult(verdict=RecordVerdict.CREATED, note_id=note_id)
-    if row.get("success") is False:
-        if code not in {None, reference}:
-            return _unclear(f"cin7 omni refused the reference {shorten(str(code))!r}, which is not ours")
+    success = row.get("success")
+    if success is True and code != reference:
+        return _unclear(f"cin7 omni answered with the reference {shorten(str(code))!r}, not with ours")
+    if success is False and code not in {None, reference}:
+        return _unclear(f"cin7 omni refused the reference {shorten(str(code))!r}, which is not ours")
+    if success is False:
         return RecordResult(verdict=RecordVerdict.REFUSED, reason=_their_errors(row.get("errors")))
-    return _unclear("cin7 omni's result says neither success nor failure")
+    note_id = read_id(row, "id")
+    if success is True and note_id is not None:
+        return RecordResult(verdict=RecordVerdict.CREATED, note_id=note_id)
+    return _unclear("cin7 omni's result says neither success with an id nor failure")
 
 
 def _unclear(reason: str) -> RecordResult:

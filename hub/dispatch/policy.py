@@ -36,8 +36,8 @@ def retry_wait(attempts: int, *, jitter: float, asked: timedelta | None = None) 
     """
     if attempts >= MOST_ATTEMPTS:
         return None
-    longest = min(RETRY_FIRST * 2 ** (attempts - 1), RETRY_LONGEST)
-    wait = longest * (0.5 + jitter / 2)
+    longest: timedelta = min(RETRY_FIRST * 2 ** (attempts - 1), RETRY_LONGEST)
+    wait: timedelta = longest * (0.5 + jitter / 2)
     if asked is not None:
         wait = max(wait, min(asked, RETRY_AFTER_LONGEST))
     return wait

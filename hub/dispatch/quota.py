@@ -57,12 +57,13 @@ async def reserve(
         # Holding the connection's row keeps two processes from taking one place.
         await Connection.select_for_update().get(id=connection_id)
         calls = Exchange.filter(connection_id=connection_id).order_by("-at", "-id")
-        filling = [
-            (window, await calls.offset(window.calls - 1).first().values_list("at", flat=True))
-            for window in schema.quota
-        ]
+        filling = []
+        for window in schema.quota:
+            filler = await calls.offset(window.calls - 1).first().only("id", "at")
+            filling.append((window, filler.at if filler else None))
         last = await calls.first()
-        at = earliest(now, filling, last and (last.finished_at or last.at), schema.spacing)
+        last_end = (last.finished_at or last.at) if last else None
+        at = earliest(now, filling, last_end, schema.spacing)
         if at - now > LONGEST_WAIT:
             raise RetriableError(
                 f"call {schema.title}: its quota is spent",

@@ -181,7 +181,14 @@ class Recorder:
             if paused:
                 await self.pause(paused[0].reason)
             elif any(outcome.document for outcome in outcomes):
-                await Connection.filter(id=self._opened.row.id).update(last_success_at=now, last_error="")
+                await self._worked(now)
+
+    async def _worked(self, now: datetime) -> None:
+        mine = Connection.filter(id=self._opened.row.id)
+        await mine.update(last_success_at=now, last_error="")
+        # From the first document on there is something to poll for.
+        first_poll = now + timedelta(seconds=self._opened.poll_interval_s)
+        await mine.filter(next_poll_at__isnull=True).update(next_poll_at=first_poll)
 
     async def pause(self, reason: str) -> None:
         """Pauses the connection; what waits stays pending and goes on when a person resumes it."""
@@ -256,6 +263,8 @@ class Recorder:
             self._after_look(row, answer, now) for row, answer in zip(rows, answers, strict=True)
         ]
         await self.save(rows, [each for each in story if each])
+        if any(row.document_id for row in rows):
+            await self._worked(now)
         paused = [a for a in answers if isinstance(a, Outcome) and a.verdict is Verdict.PAUSED]
         if paused:
             await self.pause(paused[0].reason)

@@ -68,7 +68,8 @@ async def accept(
         if known is not None:
             return await _duplicate(known, event)
         now = clock.now()
-        row = await Rma.get_or_none(platform=event.rma.platform, rma_id=event.rma.rma_id).select_for_update()
+        held_rma = Rma.filter(platform=event.rma.platform, rma_id=event.rma.rma_id)
+        row = await held_rma.select_for_update().first()
         if row is not None and row.store_id != store.id:
             other = await Store.get(id=row.store_id)
             raise EventError(
@@ -136,7 +137,7 @@ async def _apply(clock: Clock, row: Rma, event: IncomingEvent, event_id: str) ->
     row.order_name = rma.order_name or row.order_name
     row.last_updated_at = rma.last_updated_at or row.last_updated_at
     await row.save()
-    delivery = await Delivery.get_or_none(rma_id=row.id).select_for_update()
+    delivery = await Delivery.filter(rma_id=row.id).select_for_update().first()
     if delivery is not None and (delivery.attempts or delivery.status not in _REROUTED):
         await _after_delivery(row, delivery, rma, previous, now)
         return Accepted(event_id=event_id, rma_id=row.rma_id, duplicate=False, delivery_id=delivery.id)
@@ -277,8 +278,8 @@ async def _after_delivery(
         text = f"The RMA arrived{again} as {rma.status}. Its one document stays as it is."
         await tell(row.id, now, "rma.updated", text)
         return
-    row.validation = ValidationState.FLAGGED
-    await row.save(update_fields=["validation"])
+    row.validation, row.contradiction = ValidationState.FLAGGED, text
+    await row.save(update_fields=["validation", "contradiction"])
     await tell(row.id, now, "rma.contradicted", text)
 
 
@@ -287,9 +288,7 @@ async def _differences(row: Rma, rma: domain.Rma) -> str:
     if row.approved_document is None:
         return ""
     sent = parse_rma(json.loads(row.approved_document, parse_float=Decimal))
-    credited = set(
-        await RmaItem.filter(rma_id=row.id, is_credited=True).values_list("returned_item_id", flat=True)
-    )
+    credited = {item.returned_item_id for item in await RmaItem.filter(rma_id=row.id, is_credited=True)}
     kept = {item.returned_item_id for item in sent.items} - credited
     before = {i.returned_item_id: _credit(i) for i in sent.items if i.returned_item_id in credited}
     after = {i.returned_item_id: _credit(i) for i in rma.items if i.returned_item_id not in kept}

@@ -20,23 +20,25 @@ def write_json(value: Any) -> str:
         TypeError: anything else, floats included: money that was a float has lost its digits already.
         ValueError: a Decimal that is not finite.
     """
-    if value is None or isinstance(value, bool):
-        return json.dumps(value)
+    if isinstance(value, Mapping):
+        return (
+            "{" + ",".join(f"{_write_leaf(str(key))}:{write_json(each)}" for key, each in value.items()) + "}"
+        )
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "[" + ",".join(write_json(each) for each in value) + "]"
+    return _write_leaf(value)
+
+
+def _write_leaf(value: Any) -> str:
     if isinstance(value, str):
         # Half of a surrogate pair cannot be written as UTF-8; a platform may still send one.
         return json.dumps(value.encode("utf-8", "replace").decode(), ensure_ascii=False)
-    if isinstance(value, int):
-        return str(value)
+    if value is None or isinstance(value, int):
+        return json.dumps(value)
     if isinstance(value, Decimal):
         return _write_decimal(value)
     if isinstance(value, datetime):
         return f'"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"'
-    if isinstance(value, Mapping):
-        return (
-            "{" + ",".join(f"{write_json(str(key))}:{write_json(each)}" for key, each in value.items()) + "}"
-        )
-    if isinstance(value, Sequence):
-        return "[" + ",".join(write_json(each) for each in value) + "]"
     msg = f"cannot write a {type(value).__name__} as JSON"
     raise TypeError(msg)
 

@@ -53,7 +53,8 @@ async def _apply(delivery: Delivery, receipt: Receipt, source: str) -> bool:
     approved = parse_rma(json.loads(rma.approved_document or rma.document, parse_float=Decimal))
     credited = {row.returned_item_id for row in rows}
     items = [item for item in approved.items if item.returned_item_id in credited]
-    dealt = deal(items, receipt, {row.returned_item_id: _held(row) for row in rows if row.validated_at})
+    held = {row.returned_item_id: _held(row, row.validated_at) for row in rows if row.validated_at}
+    dealt = deal(items, receipt, held)
     await Delivery.filter(id=delivery.id).update(seen_at=receipt.seen_at)
     for row in rows:
         if row.returned_item_id in dealt.changes:
@@ -65,18 +66,17 @@ async def _apply(delivery: Delivery, receipt: Receipt, source: str) -> bool:
 
 
 async def _write_state(delivery: Delivery, rma: Rma, dealt: Dealt) -> None:
-    # A flag is a person's to lift: a later receipt without one does not undo it.
-    if dealt.state is not None and rma.validation is not ValidationState.FLAGGED:
+    if dealt.state is not None and rma.contradiction is None:
         await Rma.filter(id=rma.id).update(validation=dealt.state)
     if dealt.state is ValidationState.FULL:
         await Delivery.filter(id=delivery.id).update(is_open=False)
 
 
-def _held(row: RmaItem) -> ItemValidation:
+def _held(row: RmaItem, validated_at: datetime) -> ItemValidation:
     return ItemValidation(
         is_returned=row.is_returned,
         is_restockable=row.is_restockable,
-        validated_at=row.validated_at,
+        validated_at=validated_at,
         source=row.source or "",
         reason=row.reason,
     )

@@ -9,7 +9,7 @@ migrations cut SQLite scripts at every semicolon (tortoise-orm 1.1.9).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from tortoise import fields
 from tortoise.indexes import Index
@@ -19,6 +19,7 @@ from hub.outcomes import Status, ValidationState, Verdict
 
 if TYPE_CHECKING:
     from tortoise.fields.relational import (
+        BackwardOneToOneRelation,
         ForeignKeyNullableRelation,
         ForeignKeyRelation,
         OneToOneRelation,
@@ -28,6 +29,15 @@ if TYPE_CHECKING:
 ID_LENGTH = 16
 NAME_LENGTH = 100
 PROTECT = fields.OnDelete.RESTRICT
+
+
+def _text_or_null() -> fields.Field[str | None]:
+    # Tortoise types its text field as never NULL.
+    return cast("fields.Field[str | None]", fields.TextField(null=True))
+
+
+def _verdict_or_null() -> fields.Field[Verdict | None]:
+    return cast("fields.Field[Verdict | None]", fields.CharEnumField(Verdict, max_length=10, null=True))
 
 
 class Store(Model):
@@ -64,9 +74,9 @@ class Connection(Model):
     removed_at = fields.DatetimeField(null=True)
     batch_limit = fields.IntField(null=True)
     """Halved after a time-out; NULL for the connector's own maximum."""
-    poll_cursor = fields.TextField(null=True)
+    poll_cursor = _text_or_null()
     next_poll_at = fields.DatetimeField(null=True)
-    """When the next poll is due; NULL before there is anything to poll for."""
+    """When the next poll is due. NULL before the first document: there is nothing to poll for."""
     polled_at = fields.DatetimeField(null=True)
     last_success_at = fields.DatetimeField(null=True)
     last_error_at = fields.DatetimeField(null=True)
@@ -150,15 +160,18 @@ class Rma(Model):
     order_name = fields.TextField(default="")
     status = fields.CharField(NAME_LENGTH)
     validation = fields.CharEnumField(ValidationState, max_length=10, default=ValidationState.NONE)
+    contradiction = _text_or_null()
+    """How the platform's later word contradicts the document that was sent. While it is set the RMA stays
+    flagged, whatever the warehouse says."""
     document = fields.TextField()
-    approved_document = fields.TextField(null=True)
+    approved_document = _text_or_null()
     approved_at = fields.DatetimeField(null=True)
     last_updated_at = fields.DatetimeField(null=True)
     received_at = fields.DatetimeField()
 
     items: ReverseRelation[RmaItem]
     timeline: ReverseRelation[TimelineEntry]
-    delivery: ReverseRelation[Delivery]
+    delivery: BackwardOneToOneRelation[Delivery]
 
     class Meta:
         table = "rma"
@@ -181,7 +194,7 @@ class RmaItem(Model):
     is_restockable = fields.BooleanField(null=True)
     validated_at = fields.DatetimeField(null=True)
     source = fields.CharField(NAME_LENGTH, null=True)
-    reason = fields.TextField(null=True)
+    reason = _text_or_null()
 
     class Meta:
         table = "rma_item"
@@ -201,18 +214,18 @@ class Delivery(Model):
     method = fields.TextField(default="")
     location_id = fields.CharField(NAME_LENGTH, null=True)
     status = fields.CharEnumField(Status, max_length=10)
-    verdict = fields.CharEnumField(Verdict, max_length=10, null=True)
-    reason = fields.TextField(null=True)
+    verdict = _verdict_or_null()
+    reason = _text_or_null()
     fix = fields.TextField(default="")
-    request = fields.TextField(null=True)
+    request = _text_or_null()
     """What ``prepare`` gave, frozen; NULL before."""
-    reference = fields.TextField(null=True)
+    reference = _text_or_null()
     origins = fields.TextField(default="{}")
     warnings = fields.TextField(default="[]")
-    total = fields.TextField(null=True)
+    total = _text_or_null()
     mapping_version = fields.IntField(default=0)
     document_id = fields.CharField(200, null=True)
-    document_reference = fields.TextField(null=True)
+    document_reference = _text_or_null()
     attempts = fields.IntField(default=0)
     looks = fields.IntField(default=0)
     """Looks in the ERP since the answer was lost."""
@@ -249,7 +262,7 @@ class Attempt(Model):
     claim_token = fields.CharField(ID_LENGTH)
     started_at = fields.DatetimeField()
     finished_at = fields.DatetimeField(null=True)
-    verdict = fields.CharEnumField(Verdict, max_length=10, null=True)
+    verdict = _verdict_or_null()
     reason = fields.TextField(default="")
 
     class Meta:

@@ -29,18 +29,20 @@ class Command:
     words: tuple[str, ...]
     node: TyperCommand | TyperGroup
 
-    @property
-    def children(self) -> dict[str, Command]:
-        """Commands below a group by their last word, as help lists them; hidden ones are left out."""
+    def child(self, word: str) -> Command | None:
+        """What a word after this one calls; None when nothing is called so."""
         if not isinstance(self.node, TyperGroup):
-            return {}
-        context = typer.Context(self.node)
-        found = {}
-        for name in self.node.list_commands(context):
-            node = self.node.get_command(context, name)
-            if node is not None and not node.hidden:
-                found[name] = Command(words=(*self.words, name), node=node)  # type: ignore[arg-type]
-        return found
+            return None
+        node = self.node.get_command(typer.Context(self.node), word)
+        return Command(words=(*self.words, word), node=node) if node else None  # type: ignore[arg-type]
+
+    @property
+    def children(self) -> list[Command]:
+        """Commands below a group, as its help lists them; hidden ones are left out."""
+        if not isinstance(self.node, TyperGroup):
+            return []
+        found = (self.child(name) for name in self.node.list_commands(typer.Context(self.node)))
+        return [child for child in found if child and not child.node.hidden]
 
     @property
     def options(self) -> dict[str, int]:
@@ -68,7 +70,7 @@ def root(app: typer.Typer) -> Command:
 def walk(command: Command) -> Iterator[Command]:
     """The command and everything below it, in the order of its help."""
     yield command
-    for child in command.children.values():
+    for child in command.children:
         yield from walk(child)
 
 
@@ -131,9 +133,10 @@ def problem(command: Command, words: Sequence[str], *, is_whole: bool = True) ->
                 return f"{name} lacks its value"
             del left[: 0 if is_joined else command.options[name]]
         elif isinstance(command.node, TyperGroup):
-            if word not in command.children:
+            child = command.child(word)
+            if child is None:
                 return f"{' '.join(command.words)} has no command {word}"
-            return problem(command.children[word], left, is_whole=is_whole)
+            return problem(child, left, is_whole=is_whole)
         else:
             given += 1
     return _count_problem(command, given, is_whole=is_whole)

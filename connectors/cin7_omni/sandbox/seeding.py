@@ -1,4 +1,4 @@
-"""The invented account that a new sandbox holds; the same for the same seed. Pure: the dice are an argument."""
+"""The invented account that a new sandbox holds: the same for the same seed. Pure; the dice are given."""
 
 from __future__ import annotations
 
@@ -91,9 +91,7 @@ def _add_order(books: Books, dice: Random, now: datetime, number: int) -> None:
             "memberEmail": f"buyer{number % CONTACT_COUNT}@example.com",
             "currencyCode": dice.choice(_CURRENCIES),
             "taxStatus": "Incl",
-            "lineItems": [
-                {"code": f"SKU-{code:03}", "qty": Decimal(dice.randrange(1, 4))} for code in codes
-            ],
+            "lineItems": [{"code": f"SKU-{code:03}", "qty": Decimal(dice.randrange(1, 4))} for code in codes],
         },
         now,
     )

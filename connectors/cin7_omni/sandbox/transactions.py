@@ -89,17 +89,14 @@ def create(
         "id": books.new_id(),
         "createdDate": format_time(now),
         "isApproved": True,
-        "branchId": books.main_branch_id(),
-        "currencyCode": ACCOUNT_CURRENCY,
         "currencyRate": Decimal(1),
-        "taxStatus": ACCOUNT_TAX_STATUS,
         "source": "API",
         "accountingAttributes": {"importDate": None, "accountingImportStatus": "NotImported"},
     }
     problems = ["id is given by Cin7."] if values.get("id") else []
     draft |= {name: value for name, value in values.items() if name not in {"id", "lineItems"}}
     draft["reference"] = draft["reference"].strip() or f"{kind.prefix}-{draft['id']}"
-    draft["lineItems"] = _build_lines(books, values.get("lineItems", []), draft, now, problems)
+    draft["lineItems"] = _build_lines(books, kind, values.get("lineItems", []), draft, now, problems)
     _finish(books, kind, draft, values, now, problems, is_duplicate_allowed=is_duplicate_allowed)
     books.add(kind.resource, draft)
     if draft[kind.moved]:
@@ -124,7 +121,7 @@ def update(
     draft = held | {name: value for name, value in values.items() if name != "lineItems"}
     draft["reference"] = draft["reference"].strip() or held["reference"]
     if "lineItems" in values:
-        draft["lineItems"] = _build_lines(books, values["lineItems"], held, now, problems)
+        draft["lineItems"] = _build_lines(books, kind, values["lineItems"], held, now, problems)
     _finish(books, kind, draft, values, now, problems, is_duplicate_allowed=is_duplicate_allowed)
     books.replace(kind.resource, draft)
     if draft[kind.moved] and not held[kind.moved]:
@@ -148,10 +145,13 @@ def _finish(
     if others and books.has_unique_references and not is_duplicate_allowed:
         problems.append(f"Reference '{draft['reference']}' already exists.")
     _link_member(books, draft, values, problems)
-    if not draft["branchId"]:
-        draft["branchId"] = books.main_branch_id()
+    draft["branchId"] = draft["branchId"] or books.main_branch_id()
+    draft["currencyCode"] = draft["currencyCode"] or ACCOUNT_CURRENCY
+    draft["taxStatus"] = draft["taxStatus"] or ACCOUNT_TAX_STATUS
     if books.get("Branches", draft["branchId"]) is None:
         problems.append(f"Branch {draft['branchId']} was not found.")  # I
+    if len(draft["currencyCode"]) != len("USD"):
+        problems.append("currencyCode must have three letters.")
     if not 0 <= draft["taxRate"] <= MAX_TAX_RATE:
         problems.append(f"taxRate must be from 0 to {MAX_TAX_RATE}.")
     if problems:
@@ -182,10 +182,10 @@ def _link_member(books: Books, draft: Record, values: Record, problems: list[str
 
 
 def _build_lines(
-    books: Books, given: list[Record], document: Record, now: datetime, problems: list[str]
+    books: Books, kind: Kind, given: list[Record], document: Record, now: datetime, problems: list[str]
 ) -> list[Record]:
     held = {line["id"]: line for line in document["lineItems"]}
-    table = RESOURCES["CreditNotes"].table["lineItems"].children
+    table = RESOURCES[kind.resource].table["lineItems"].children
     lines = []
     for position, values in enumerate(given):
         line = held.get(values.get("id", 0))

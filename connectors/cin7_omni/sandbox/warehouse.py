@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+import copy
 from typing import TYPE_CHECKING, Any
 
 from connectors.cin7_omni.sandbox.books import ZERO
@@ -12,6 +12,7 @@ from hub.errors import ConflictError, NotFoundError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
+    from decimal import Decimal
 
     from connectors.cin7_omni.sandbox.books import Books
     from connectors.cin7_omni.sandbox.fields import Record
@@ -51,7 +52,7 @@ def describe(note: Record) -> dict[str, Any]:
         "currency": note["currencyCode"],
         "total": _amount(note["total"]),
         "lines": [_describe_line(line) for line in note["lineItems"]],
-        "raw": note,
+        "raw": copy.deepcopy(note),
     }
 
 

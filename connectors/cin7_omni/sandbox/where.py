@@ -239,7 +239,7 @@ def _holds(predicate: Predicate, held: Any) -> bool:
     if operator.endswith("LIKE"):
         is_like = _pattern(wanted).fullmatch(held) is not None
         return is_like != operator.startswith("NOT")
-    checks = {
+    checks: dict[str, bool] = {
         "IN": held in predicate.values,
         "=": held == wanted,
         "<>": held != wanted,

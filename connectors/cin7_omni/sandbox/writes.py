@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 from connectors.cin7_omni.sandbox import transactions
 from connectors.cin7_omni.sandbox.books import CREATE, RESOURCES, UPDATE
-from connectors.cin7_omni.sandbox.fields import Reading, blank_record, format_time, missing_fields, read_record
+from connectors.cin7_omni.sandbox.fields import (
+    Reading,
+    blank_record,
+    format_time,
+    missing_fields,
+    read_record,
+)
 from connectors.cin7_omni.sandbox.transactions import KINDS, RefusedError
 
 if TYPE_CHECKING:
@@ -48,9 +54,7 @@ def apply_batch(
     results = []
     for index, reading in enumerate(readings):
         try:
-            if reading.problems:
-                raise RefusedError(list(reading.problems))
-            record = _apply(books, resource, action, reading.values, now, is_duplicate_allowed)
+            record = _apply(books, resource, action, reading, now, is_duplicate_allowed)
         except RefusedError as error:
             results.append(
                 {"index": index, "success": False, "id": 0, "code": None, "errors": error.problems}
@@ -62,8 +66,11 @@ def apply_batch(
 
 
 def _apply(
-    books: Books, resource: str, action: str, values: Record, now: datetime, is_duplicate_allowed: bool
+    books: Books, resource: str, action: str, reading: Reading, now: datetime, is_duplicate_allowed: bool
 ) -> Record:
+    if reading.problems:
+        raise RefusedError(list(reading.problems))
+    values = reading.values
     if resource in KINDS:
         write = {CREATE: transactions.create, UPDATE: transactions.update}[action]
         return write(books, KINDS[resource], values, now, is_duplicate_allowed=is_duplicate_allowed)
@@ -86,7 +93,7 @@ def _create_contact(books: Books, values: Record) -> Record:
 
 
 def _create_payment(books: Books, values: Record) -> Record:
-    """A payment of an order or of a credit note (D). The sign of a credit's amount is unknown: any is taken."""
+    """A payment of an order or a credit note (D). The sign of a credit's amount is unknown: any is taken."""
     order_id = values.get("orderId", 0)
     found = {name: document for name in KINDS if (document := books.get(name, order_id))}
     problems = [] if found else [f"orderId {order_id} was not found."]

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import copy
+import time
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +15,9 @@ from hub.errors import EventError
 from hub.inbound.document import parse_rma, read_method_type
 from hub.inbound.strict_json import load
 from hub.rma import MethodType, Money
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 ABSENT = object()
@@ -172,6 +176,17 @@ def test_an_item_without_a_return_method_is_read(document: Document, method: obj
 # --- times --------------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose own time is not UTC."""
+    monkeypatch.setenv("TZ", "JST-9")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("elsewhere")
 def test_times_are_utc_and_one_without_an_offset_is_taken_as_utc(document: Document) -> None:
     change(document, "lastUpdated", "2026-03-01T10:30:00+02:00")
     change(document, "createdAt", "2026-03-01T09:00:00")

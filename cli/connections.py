@@ -1,0 +1,287 @@
+"""`hub connections`: credentials and settings for an ERP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.running import Json, StoreName, facts, out, pairs_of, say, table, with_hub
+
+if TYPE_CHECKING:
+    from hub.core import Hub
+    from hub.outcomes import ConnectReport
+    from hub.store.models import Connection
+
+app = typer.Typer(
+    help="Connections: one set of credentials and settings for an ERP.", no_args_is_help=True
+)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The connection's name.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting or a credential.")
+]
+Secret = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--secret",
+        metavar="KEY=@FILE|-|env:VAR",
+        help="A secret, from a file, standard input or a variable; asked for on a terminal when not given.",
+    ),
+]
+
+
+@app.command(
+    epilog="Example: hub connections add cin7_omni --name main --set username=shop --secret api_key=@key.txt"
+)
+def add(
+    connector: Annotated[str, typer.Argument(metavar="CONNECTOR", help="See `hub connectors list`.")],
+    name: Annotated[str, typer.Option("--name", help="What you call it.")],
+    values: Set = None,
+    secrets: Secret = None,
+    no_check: Annotated[bool, typer.Option("--no-check", help="Keep it without trying it.")] = False,
+    allow_same_account: Annotated[
+        bool, typer.Option("--allow-same-account", help="Allow a second connection to one account.")
+    ] = False,
+    store: StoreName = "default",
+    as_json: Json = False,
+) -> None:
+    """Add a connection and check it against the ERP. One that fails the check is not kept."""
+
+    async def work(hub: Hub) -> dict[str, Any]:
+        from cli.secrets import gather
+        from hub.merchant import connections, stores
+
+        schema = hub.registry.get(connector).schema
+        given = {**pairs_of(values or [], "--set"), **gather(schema, values or [], secrets or [])}
+        added = await connections.add(
+            hub,
+            await stores.get(store),
+            connector,
+            name,
+            given,
+            should_check=not no_check,
+            is_second_allowed=allow_same_account,
+        )
+        return {**_shown(hub, added.row), "notes": list(added.notes), "check": _report(added.report)}
+
+    def show(row: dict[str, Any]) -> None:
+        for note in row["notes"]:
+            say(f"note: {note}")
+        out(f"Connection {row['name']!r} to {row['title']} is kept.")
+        _print_report(row["check"], row["location_noun"])
+        out(f"Next: point a return method at it, `hub methods set METHOD --connection {row['name']}`.")
+
+    with_hub(work, show, as_json=as_json)
+
+
+@app.command("list", epilog="Example: hub connections list --json")
+def list_(store: StoreName = "default", as_json: Json = False) -> None:
+    """List the connections and how they are."""
+
+    async def work(hub: Hub) -> list[dict[str, Any]]:
+        from hub.merchant import connections, stores
+
+        return [_listed(row) for row in await connections.every(await stores.get(store))]
+
+    def show(rows: list[dict[str, Any]]) -> None:
+        lines = [
+            [row["name"], row["connector"], row["health"], row["last_success_at"], row["last_error"]]
+            for row in rows
+        ]
+        table(
+            lines,
+            ["NAME", "CONNECTOR", "HEALTH", "LAST SUCCESS", "LAST ERROR"],
+            empty="no connections yet: add one with `hub connections add CONNECTOR --name NAME`",
+        )
+
+    with_hub(work, show, as_json=as_json)
+
+
+@app.command(epilog="Example: hub connections show main")
+def show(name: Name, store: StoreName = "default", as_json: Json = False) -> None:
+    """Show a connection; secrets stay hidden."""
+
+    async def work(hub: Hub) -> dict[str, Any]:
+        from hub.merchant import connections, stores
+
+        return _shown(hub, await connections.get(await stores.get(store), name))
+
+    def print_it(row: dict[str, Any]) -> None:
+        facts(
+            [
+                ("name", row["name"]),
+                ("connector", f"{row['connector']} ({row['title']})"),
+                ("health", row["health"]),
+                ("last success", row["last_success_at"]),
+                ("last error", row["last_error"]),
+                ("last poll", row["polled_at"]),
+                ("next poll", row["next_poll_at"]),
+                ("worked on by", row["claimed_by"]),
+                *[(key, value) for key, value in row["credentials"].items()],
+                *[(key, value) for key, value in row["settings"].items()],
+            ]
+        )
+
+    with_hub(work, print_it, as_json=as_json)
+
+
+@app.command(epilog="Example: hub connections check main")
+def check(name: Name, store: StoreName = "default", as_json: Json = False) -> None:
+    """Try a connection against its ERP: credentials, permissions, locations. Writes nothing."""
+
+    async def work(hub: Hub) -> dict[str, Any]:
+        from hub.merchant import connections, stores
+
+        row = await connections.get(await stores.get(store), name)
+        noun = hub.registry.get(row.connector).schema.location_noun
+        return {**(_report(await connections.check(hub, row)) or {}), "location_noun": noun}
+
+    def show(report: dict[str, Any]) -> None:
+        _print_report(report, report["location_noun"])
+
+    with_hub(work, show, as_json=as_json, code=lambda report: 4 if report["missing"] else 0)
+
+
+@app.command(epilog="Example: hub connections edit main --secret api_key=-")
+def edit(
+    name: Name,
+    values: Set = None,
+    secrets: Secret = None,
+    store: StoreName = "default",
+    as_json: Json = False,
+) -> None:
+    """Change settings or credentials; what is not given stays."""
+
+    async def work(hub: Hub) -> dict[str, Any]:
+        from cli.secrets import read_secrets
+        from hub.errors import UsageError
+        from hub.merchant import connections, stores
+
+        row = await connections.get(await stores.get(store), name)
+        schema = hub.registry.get(row.connector).schema
+        given = {**pairs_of(values or [], "--set"), **read_secrets(schema, values or [], secrets or [])}
+        if not given:
+            raise UsageError(
+                f"change connection {name!r}: nothing was given", fix="add --set KEY=VALUE or --secret KEY=-"
+            )
+        await connections.edit(hub, row, given)
+        return _shown(hub, row)
+
+    def show(row: dict[str, Any]) -> None:
+        out(f"Connection {row['name']!r} is changed. Try it with `hub connections check {row['name']}`.")
+        if row["is_paused"]:
+            out(f"It is paused ({row['pause_reason']}): `hub connections resume {row['name']}`.")
+
+    with_hub(work, show, as_json=as_json)
+
+
+@app.command(epilog="Example: hub connections pause main")
+def pause(name: Name, store: StoreName = "default", as_json: Json = False) -> None:
+    """Stop sending and polling; returns that come meanwhile wait."""
+
+    async def work(hub: Hub) -> dict[str, Any]:
+        from hub.merchant import connections, stores
+
+        row = await connections.get(await stores.get(store), name)
+        await connections.pause(row, "a person paused it")
+        return {"name": row.name, "is_paused": True}
+
+    with_hub(work, lambda row: out(f"Connection {row['name']!r} is paused."), as_json=as_json)
+
+
+@app.command(epilog="Example: hub connections resume main")
+def resume(name: Name, store: StoreName = "default", as_json: Json = False) -> None:
+    """Go on with what has piled up."""
+
+    async def work(hub: Hub) -> dict[str, Any]:
+        from hub.merchant import connections, stores
+
+        row = await connections.get(await stores.get(store), name)
+        return {"name": row.name, "is_paused": False, "waiting": await connections.resume(row)}
+
+    def show(row: dict[str, Any]) -> None:
+        out(f"Connection {row['name']!r} goes on; {row['waiting']} deliveries wait for it.")
+
+    with_hub(work, show, as_json=as_json)
+
+
+@app.command(epilog="Example: hub connections remove old")
+def remove(name: Name, store: StoreName = "default", as_json: Json = False) -> None:
+    """Remove a connection and destroy its credentials; what it delivered stays on record."""
+
+    async def work(hub: Hub) -> dict[str, Any]:
+        from hub.merchant import connections, stores
+
+        row = await connections.get(await stores.get(store), name)
+        return {"name": row.name, "methods": await connections.remove(hub, row)}
+
+    def show(row: dict[str, Any]) -> None:
+        out(f"Connection {row['name']!r} is removed; {row['methods']} return methods are now Do not update.")
+
+    with_hub(work, show, as_json=as_json)
+
+
+def _listed(row: Connection) -> dict[str, Any]:
+    from hub.merchant.rmas import shown_time
+
+    return {
+        "name": row.name,
+        "connector": row.connector,
+        "health": "paused" if row.is_paused else "failing" if row.last_error else "ok",
+        "is_paused": row.is_paused,
+        "pause_reason": row.pause_reason,
+        "last_success_at": shown_time(row.last_success_at),
+        "last_error": row.last_error or None,
+        "last_error_at": shown_time(row.last_error_at),
+        "polled_at": shown_time(row.polled_at),
+        "next_poll_at": shown_time(row.next_poll_at),
+        "claimed_by": row.claim_owner,
+    }
+
+
+def _shown(hub: Hub, row: Connection) -> dict[str, Any]:
+    from hub.merchant.connections import shown_values
+
+    schema = hub.registry.get(row.connector).schema
+    settings, credentials = shown_values(schema, row, hub)
+    return {
+        **_listed(row),
+        "title": schema.title,
+        "location_noun": schema.location_noun,
+        "settings": settings,
+        "credentials": credentials,
+    }
+
+
+def _report(report: ConnectReport | None) -> dict[str, Any] | None:
+    if report is None:
+        return None
+    return {
+        "permissions": [
+            {"resource": p.resource, "action": p.action, "state": p.state.value, "advice": p.advice}
+            for p in report.permissions
+        ],
+        "missing": [f"{p.resource} {p.action}" for p in report.missing],
+        "locations": [
+            {"id": each.location_id, "name": each.name, "is_active": each.is_active}
+            for each in report.locations
+        ],
+        "warnings": list(report.warnings),
+    }
+
+
+_MARKS = {"granted": "yes", "missing": "NO", "unprovable": "?"}
+
+
+def _print_report(report: dict[str, Any] | None, location_noun: str) -> None:
+    if report is None:
+        out("It was not checked.")
+        return
+    lines = [[_MARKS[p["state"]], p["resource"], p["action"], p["advice"]] for p in report["permissions"]]
+    table(lines, ["OK", "PERMISSION", "FOR", "ADVICE"], empty="")
+    if report["locations"]:
+        listed = ", ".join(f"{each['id']} {each['name']}" for each in report["locations"])
+        out(f"{location_noun} ids: {listed}")
+    for warning in report["warnings"]:
+        say(f"warning: {warning}")

@@ -1,0 +1,95 @@
+"""`hub init`, `hub serve`, `hub demo`: starting the hub."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.running import Json, facts, finish, out, with_hub
+
+if TYPE_CHECKING:
+    from hub.core import Hub
+
+
+def add_to(app: typer.Typer) -> None:
+    """Hangs the commands on the main one."""
+    app.command("init", epilog="Example: HUB_HOME=./data hub init")(init)
+    app.command("serve", epilog="Example: hub serve --port 9000")(serve)
+    app.command("demo", epilog="Example: hub demo --keep")(demo)
+
+
+def init(as_json: Json = False) -> None:
+    """Make the data folder, the secret key and the database. Safe to repeat."""
+
+    def work() -> dict[str, Any]:
+        from hub.core import open_hub
+        from hub.environment import Environment
+        from hub.merchant.stores import ensure_default
+
+        environment = Environment.load()
+        is_new_key = environment.write_key()
+
+        async def migrated() -> None:
+            async with open_hub(environment, should_migrate=True) as hub:
+                await ensure_default(hub.clock)
+
+        asyncio.run(migrated())
+        return {
+            "home": str(environment.home),
+            "database": str(environment.database_file) if environment.is_sqlite else "postgres",
+            "key_file": str(environment.key_file),
+            "is_new_key": is_new_key,
+        }
+
+    def show(result: dict[str, Any]) -> None:
+        facts([("data folder", result["home"]), ("database", result["database"])])
+        if result["is_new_key"]:
+            out(f"A new secret key is in {result['key_file']}. Keep a copy: without it the stored")
+            out("credentials cannot be read.")
+        out("Ready. Next: `hub serve`, and in another terminal `hub connections add --help`.")
+
+    finish(work, show, as_json=as_json)
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 for any free one.")] = 8080,
+    as_json: Json = False,
+) -> None:
+    """Run the hub: it sends, polls and answers until it is told to stop (SIGTERM or Ctrl-C).
+
+    What is under way is finished first. Prints one line when it is ready.
+    """
+
+    async def work(hub: Hub) -> None:
+        from hub.merchant.stores import ensure_default
+        from hub.web.server import serve as run_server
+
+        await ensure_default(hub.clock)
+        await run_server(hub, host, port, lambda url: _ready(hub, url, as_json=as_json))
+
+    with_hub(work, lambda _: None, as_json=False, should_migrate=True)
+
+
+def _ready(hub: Hub, url: str, *, as_json: bool) -> None:
+    from cli.running import print_json
+
+    where = hub.environment.database_file if hub.environment.is_sqlite else "postgres"
+    if as_json:
+        print_json({"url": url, "database": str(where)})
+    else:
+        out(f"hub is ready on {url}, database {where}")
+
+
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the data folder for a look around.")] = False,
+) -> None:
+    """Show the main job against sandboxes, as a transcript. Needs nothing running.
+
+    Every line is printed by a real command against a real `hub serve` and a sandbox of Cin7 Omni, over HTTP.
+    """
+    from cli.demo import play
+
+    finish(lambda: play(keep=keep), lambda _: None, as_json=False)

@@ -1,0 +1,195 @@
+"""Running a command: opening the hub, printing the result, and turning errors into three parts.
+
+Nothing of the hub is imported before a command runs, so that `hub --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from hub.core import Hub
+    from hub.errors import HubError
+
+Result = TypeVar("Result")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+StoreName = Annotated[str, typer.Option("--store", metavar="NAME", help="Which store.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most so many, newest first.")]
+
+
+@dataclass
+class _Flags:
+    debug: bool = False
+
+
+flags = _Flags()
+"""What was asked for before the command's name."""
+
+
+def with_hub(
+    work: Callable[[Hub], Awaitable[Result]],
+    show: Callable[[Result], None],
+    *,
+    as_json: bool,
+    should_migrate: bool = False,
+    code: Callable[[Result], int] = lambda _: 0,
+) -> None:
+    """Opens the hub, does the work and prints what came of it.
+
+    Args:
+        work: gives what ``--json`` prints.
+        show: prints the same for people.
+        as_json: print JSON instead.
+        should_migrate: bring the database up to date first.
+        code: the exit code of a result.
+    """
+
+    async def opened() -> Result:
+        from hub.core import open_hub
+        from hub.environment import Environment
+
+        async with open_hub(Environment.load(), should_migrate=should_migrate) as hub:
+            return await work(hub)
+
+    finish(lambda: asyncio.run(opened()), show, as_json=as_json, code=code)
+
+
+def finish(
+    work: Callable[[], Result],
+    show: Callable[[Result], None],
+    *,
+    as_json: bool,
+    code: Callable[[Result], int] = lambda _: 0,
+) -> None:
+    """Does the work of a command that needs no open hub, and prints what came of it."""
+    from hub.errors import HubError
+
+    log_to_stderr()
+    try:
+        result = work()
+    except HubError as error:
+        fail(error, as_json=as_json)
+    except KeyboardInterrupt:
+        say("interrupted")
+        raise typer.Exit(130) from None
+    except Exception as error:
+        if flags.debug:
+            raise
+        fail(_foreign(error), as_json=as_json)
+    if as_json:
+        print_json(result)
+    else:
+        show(result)
+    if status := code(result):
+        raise typer.Exit(status)
+
+
+def _foreign(error: Exception) -> HubError:
+    """What a library threw, as one of our errors."""
+    from tortoise.exceptions import BaseORMException
+
+    from hub.errors import HubError
+
+    name = type(error).__name__
+    if isinstance(error, BaseORMException):
+        fix = "check the disk and the database; nothing half done was kept"
+        return HubError("use the database", why=f"{name}: {error}", fix=fix)
+    return HubError(
+        "run the command: unexpected failure",
+        why=f"{name}: {error}",
+        fix="run it again as `hub --debug …` and report what it prints",
+    )
+
+
+def fail(error: HubError, *, as_json: bool = False) -> NoReturn:
+    """Prints an error and ends with its exit code."""
+    if flags.debug:
+        raise error
+    if as_json:
+        shown = {"code": error.code, "what": error.what, "why": error.why, "fix": error.fix}
+        print_json({"error": shown})
+    say(f"error: {error.what}")
+    if error.why:
+        say(f"  why: {error.why}")
+    if error.fix:
+        say(f"  fix: {error.fix}")
+    raise typer.Exit(error.exit_code)
+
+
+def say(text: str) -> None:
+    """A message for people, on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def out(text: str = "") -> None:
+    """A line of the result, on stdout."""
+    print(text, flush=True)
+
+
+def print_json(value: object) -> None:
+    """The one JSON document of ``--json``."""
+    out(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def table(rows: Sequence[Sequence[object]], head: Sequence[str], *, empty: str) -> None:
+    """Prints columns as wide as their widest cell; a line that says what to do when there are none."""
+    if not rows:
+        say(empty)
+        return
+    cells = [list(head), *[["-" if cell is None or cell == "" else str(cell) for cell in row] for row in rows]]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(head))]
+    for line in cells:
+        out("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def facts(pairs: Sequence[tuple[str, object]]) -> None:
+    """Prints one thing's facts, name and value."""
+    width = max(len(name) for name, _ in pairs)
+    for name, value in pairs:
+        out(f"{name.ljust(width)}  {'-' if value is None or value == '' else value}")
+
+
+def log_to_stderr() -> None:
+    """Sends the hub's log to stderr: stdout carries results only."""
+    import structlog
+
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
+            if sys.stderr.isatty()
+            else structlog.processors.LogfmtRenderer(key_order=("timestamp", "level", "event")),
+        ],
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+    )
+
+
+def pairs_of(given: Sequence[str], option: str) -> dict[str, str]:
+    """Reads ``key=value`` options.
+
+    Raises:
+        UsageError: one has no ``=``, or a key comes twice.
+    """
+    from hub.errors import UsageError
+
+    values: dict[str, str] = {}
+    for each in given:
+        key, sign, value = each.partition("=")
+        if not sign or not key or key in values:
+            why = f"{key} comes twice" if key in values else "it is not of the form key=value"
+            raise UsageError(f"read {option} {key}", why=why, fix=f"write {option} key=value, once for each")
+        values[key] = value
+    return values
+

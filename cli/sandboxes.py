@@ -1,0 +1,212 @@
+"""`hub sandbox`: a local stand-in of an ERP, and the warehouse's door into it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from cli.running import Json, finish, out, pairs_of, print_json, table
+
+if TYPE_CHECKING:
+    from hub.hookspecs import Fault, Sandbox
+
+
+class _Group(TyperGroup):
+    """Takes a connector's name where a command stands: `hub sandbox cin7_omni`."""
+
+    # Typer brings its own copy of click, whose types have no public name.
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            args = ["start", *args]
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(
+    cls=_Group,
+    help="Sandboxes: `hub sandbox CONNECTOR` starts a local stand-in of an ERP; the other commands act in a "
+    "running one as its warehouse and its users would.",
+    epilog="Example: hub sandbox cin7_omni --port 9100 --fault drop_after_write:times=1",
+    no_args_is_help=True,
+)
+
+Url = Annotated[str, typer.Option("--url", help="Where the sandbox runs.")]
+Document = Annotated[str, typer.Argument(metavar="DOCUMENT", help="Its id or its reference.")]
+
+
+@app.command(epilog="Example: hub sandbox cin7_omni --port 9100 --seed 7")
+def start(
+    connector: Annotated[str, typer.Argument(metavar="CONNECTOR", help="See `hub connectors list`.")],
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 for any free one.")] = 9100,
+    seed: Annotated[int, typer.Option(help="Seed of everything random in it.")] = 0,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fault",
+            metavar="NAME[:times=N|all][,on=POST][,chance=P][,seconds=S]",
+            help="A misbehaviour; give --fault help to list them.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Start a sandbox; `hub sandbox CONNECTOR` is the same. Stops with Ctrl-C."""
+
+    def work() -> None:
+        from hub.testing.serving import parse_fault
+
+        sandbox = _make(connector, seed)
+        if fault == ["help"]:
+            table([[name, text] for name, text in sandbox.faults.items()], ["FAULT", "WHAT IT DOES"], empty="")
+            return
+        asyncio.run(_serve(connector, sandbox, port, [parse_fault(each) for each in fault or []], as_json))
+
+    finish(work, lambda _: None, as_json=False)
+
+
+def _make(connector: str, seed: int) -> Sandbox:
+    from hub.clock import Clock
+    from hub.errors import NotFoundError
+    from hub.registry import Registry
+
+    spec = Registry().get(connector).sandbox()
+    if spec is None:
+        raise NotFoundError(
+            f"start a sandbox of {connector}: its connector has none",
+            fix="ask the connector's author for one, or try another connector",
+        )
+    return spec.make(seed, Clock().now)
+
+
+async def _serve(connector: str, sandbox: Sandbox, port: int, faults: list[Fault], as_json: bool) -> None:
+    from hub.testing.serving import SandboxServer
+
+    for fault in faults:
+        sandbox.inject(fault)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with SandboxServer(sandbox, port=port) as server:
+        settings = dict(sandbox.settings(server.url))
+        if as_json:
+            print_json({"url": server.url, "credentials": dict(sandbox.credentials), "settings": settings})
+        else:
+            out(f"sandbox {connector} is ready on {server.url}")
+            for name, value in {**settings, **sandbox.credentials}.items():
+                out(f"  {name}={value}")
+        await stop.wait()
+
+
+@app.command(epilog="Example: hub sandbox documents --url http://127.0.0.1:9100")
+def documents(url: Url, as_json: Json = False) -> None:
+    """List the documents a running sandbox holds."""
+
+    def show(rows: list[dict[str, Any]]) -> None:
+        lines = [
+            [
+                row["id"],
+                row["reference"],
+                row["status"],
+                f"{row['total']} {row['currency'] or ''}".strip(),
+                ", ".join(f"{line['sku']} x{line['quantity']}" for line in row["lines"]),
+                ", ".join(str(line["received"] or "-") for line in row["lines"]),
+            ]
+            for row in rows
+        ]
+        table(lines, ["ID", "REFERENCE", "STATUS", "TOTAL", "LINES", "RECEIVED"], empty="it holds no documents")
+
+    finish(lambda: _call("GET", url, "documents"), show, as_json=as_json)
+
+
+@app.command(epilog="Example: hub sandbox receive 1001 --url http://127.0.0.1:9100 --quantity SKU-032=1")
+def receive(
+    document: Document,
+    url: Url,
+    quantity: Annotated[
+        list[str] | None,
+        typer.Option("--quantity", metavar="SKU=UNITS", help="Only so many of this SKU; all when left out."),
+    ] = None,
+    incomplete: Annotated[
+        bool, typer.Option("--incomplete", help="Book goods in without declaring the document finished.")
+    ] = False,
+    quantities_unknown: Annotated[
+        bool, typer.Option("--quantities-unknown", help="Declare it finished without saying how many came.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Book goods in, as the warehouse would."""
+
+    def work() -> dict[str, Any]:
+        body = {
+            "document": document,
+            "quantities": pairs_of(quantity, "--quantity") if quantity else None,
+            "is_complete": not incomplete,
+            "is_quantity_known": not quantities_unknown,
+        }
+        received: dict[str, Any] = _call("POST", url, "receive", body)
+        return received
+
+    def show(row: dict[str, Any]) -> None:
+        lines = ", ".join(f"{line['sku']} {line['received'] or '?'}/{line['quantity']}" for line in row["lines"])
+        out(f"Document {row['id']} ({row['reference']}): {lines}")
+
+    finish(work, show, as_json=as_json)
+
+
+@app.command(epilog="Example: hub sandbox void 1001 --url http://127.0.0.1:9100")
+def void(document: Document, url: Url, as_json: Json = False) -> None:
+    """Cancel a document by hand, as a person would in the ERP."""
+    finish(
+        lambda: _call("POST", url, "void", {"document": document}),
+        lambda row: out(f"Document {row['id']} ({row['reference']}) is {row['status']}."),
+        as_json=as_json,
+    )
+
+
+@app.command(epilog="Example: hub sandbox fault drop_after_write:times=1 --url http://127.0.0.1:9100")
+def fault(
+    spec: Annotated[str, typer.Argument(metavar="NAME[:times=N|all][,on=POST][,chance=P][,seconds=S]|none")],
+    url: Url,
+    as_json: Json = False,
+) -> None:
+    """Order a misbehaviour; `none` ends all of them."""
+
+    def work() -> dict[str, Any]:
+        if spec == "none":
+            return {"name": "none", "does": "it behaves well again", **_call("DELETE", url, "faults")}
+        from dataclasses import asdict
+
+        from hub.testing.serving import parse_fault
+
+        ordered: dict[str, Any] = _call("POST", url, "faults", asdict(parse_fault(spec)))
+        return ordered
+
+    finish(work, lambda row: out(f"{row['name']}: {row['does']}"), as_json=as_json)
+
+
+def _call(method: str, url: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    return asyncio.run(_ask(method, f"{url.rstrip('/')}/_sandbox/{path}", body))
+
+
+async def _ask(method: str, url: str, body: dict[str, Any] | None) -> Any:
+    import aiohttp
+
+    from hub.errors import NotFoundError, RetriableError, UsageError
+
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session,
+            session.request(method, url, json=body) as response,
+        ):
+            answer = await response.json(content_type=None)
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        raise RetriableError(
+            f"call the sandbox at {url}", why=str(error) or type(error).__name__, fix="start it: `hub sandbox CONNECTOR`"
+        ) from error
+    if response.status == 404:  # noqa: PLR2004
+        raise NotFoundError(answer.get("error", "not found"), fix=answer.get("fix", ""))
+    if response.status >= 400:  # noqa: PLR2004
+        raise UsageError(answer.get("error", "refused"), fix=answer.get("fix", ""))
+    return answer

@@ -1,0 +1,182 @@
+"""The embedded engine: one asyncio task that rings every connection with due work.
+
+The rows are the truth and the engine is only the doorbell: forget a ring, and the next look at the rows
+finds the work all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+from filelock import FileLock, Timeout
+from tortoise.expressions import Q
+
+from hub.dispatch.claims import ClaimLostError, release_of
+from hub.dispatch.http import client_session
+from hub.dispatch.work import work
+from hub.errors import ConflictError, HubError
+from hub.outcomes import Status
+from hub.store.database import client
+from hub.store.models import Connection, Delivery
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from datetime import datetime
+
+    import aiohttp
+
+    from hub.core import Hub
+    from hub.environment import Environment
+
+OWNER = "serve"
+LISTEN_S = 0.1
+"""How often the SQLite file is asked whether another process wrote to it."""
+LOOK_S = 1.0
+"""How often the rows are looked at without any ring: time passes, and things fall due."""
+AFTER_ERROR = timedelta(seconds=15)
+DRAIN_S = 25.0
+
+log = structlog.get_logger()
+
+
+class Engine:
+    """Runs the work of every connection of one hub, several connections at once."""
+
+    def __init__(self, hub: Hub, http: aiohttp.ClientSession) -> None:
+        self._hub = hub
+        self._http = http
+        self._ring = asyncio.Event()
+        self._stopping = False
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._not_before: dict[str, datetime] = {}
+
+    def ring(self) -> None:
+        """Says that rows have changed; safe to call at any time."""
+        self._ring.set()
+
+    async def run(self) -> None:
+        """Works until :meth:`stop`, then lets what is under way come to its end."""
+        listener = asyncio.create_task(self._listen())
+        try:
+            while not self._stopping:
+                self._ring.clear()
+                try:
+                    await self._start_due()
+                except OSError as error:
+                    log.exception("the rows could not be read", error=str(error))
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._ring.wait(), LOOK_S)
+        finally:
+            listener.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await listener
+            if self._running:
+                await asyncio.wait(self._running.values(), timeout=DRAIN_S)
+            for task in self._running.values():
+                task.cancel()
+            await asyncio.gather(*self._running.values(), return_exceptions=True)
+
+    def stop(self) -> None:
+        """Starts nothing new."""
+        self._stopping = True
+        self._ring.set()
+
+    async def _start_due(self) -> None:
+        now = self._hub.clock.now()
+        for connection_id in await due_connections(now):
+            if connection_id in self._running or self._not_before.get(connection_id, now) > now:
+                continue
+            self._running[connection_id] = asyncio.create_task(self._work(connection_id))
+
+    async def _work(self, connection_id: str) -> None:
+        try:
+            await work(self._hub, self._http, connection_id, owner=f"{OWNER} {os.getpid()}")
+            self._not_before.pop(connection_id, None)
+        except ClaimLostError as error:
+            log.warning("claim lost", connection=connection_id, reason=str(error))
+        except HubError as error:
+            self._rest(connection_id)
+            log.warning("connection failed", connection=connection_id, reason=str(error), fix=error.fix)
+        except Exception:
+            # The rows say what was under way, and the next look at them goes on; the bug is not hidden.
+            self._rest(connection_id)
+            log.exception("work on a connection broke off", connection=connection_id)
+        finally:
+            del self._running[connection_id]
+            self._ring.set()
+
+    def _rest(self, connection_id: str) -> None:
+        self._not_before[connection_id] = self._hub.clock.now() + AFTER_ERROR
+
+    async def _listen(self) -> None:
+        """Rings when another process has written to the SQLite file: a `hub` command, say."""
+        if not self._hub.environment.is_sqlite:
+            return
+        seen = None
+        while True:
+            _, rows = await client().execute_query("PRAGMA data_version")
+            if seen != (seen := rows[0][0]):
+                self._ring.set()
+            await asyncio.sleep(LISTEN_S)
+
+
+async def due_connections(now: datetime) -> list[str]:
+    """Connections with something to send, to look up or to poll, that are not paused or removed."""
+    waiting = Q(status__in=[Status.PENDING, Status.IN_DOUBT], next_attempt_at__lte=now)
+    with_work = Delivery.filter(waiting | Q(status=Status.SENDING), connection_id__isnull=False)
+    ids = {row["connection_id"] for row in await with_work.distinct().values("connection_id")}
+    due = Q(id__in=list(ids)) | Q(next_poll_at__lte=now)
+    active = Connection.filter(due, is_paused=False, removed_at__isnull=True)
+    return [row.id for row in await active.only("id").order_by("id")]
+
+
+def engine_lock(environment: Environment) -> FileLock:
+    """The lock that keeps one engine to a SQLite file."""
+    return FileLock(f"{environment.database_file}.engine.lock", timeout=0)
+
+
+def is_engine_running(environment: Environment) -> bool:
+    """True when some process runs the engine on this SQLite file."""
+    lock = engine_lock(environment)
+    try:
+        with lock:
+            return False
+    except Timeout:
+        return True
+
+
+@asynccontextmanager
+async def running_engine(hub: Hub) -> AsyncIterator[Engine]:
+    """Runs the engine for the block; at its end what is under way is finished.
+
+    Raises:
+        ConflictError: another engine runs on this database file.
+    """
+    lock = engine_lock(hub.environment)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise ConflictError(
+            "start the engine: another one runs on this database",
+            why=f"{lock.lock_file} is held",
+            fix="use the `hub serve` that is running, or stop it first; commands work beside it",
+        ) from None
+    try:
+        # We hold the lock, so whoever held claims as the engine is dead.
+        await release_of(OWNER)
+        async with client_session() as http:
+            engine = Engine(hub, http)
+            task = asyncio.create_task(engine.run())
+            try:
+                yield engine
+            finally:
+                engine.stop()
+                await task
+    finally:
+        lock.release()

@@ -1,0 +1,87 @@
+"""The work of one connection, done by whoever holds its claim."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hub.dispatch.claims import claim
+from hub.dispatch.flush import Flush
+from hub.dispatch.opening import open_connection
+from hub.dispatch.poll import poll
+from hub.errors import ConflictError, HubError, NotFoundError
+from hub.store.models import Connection
+
+if TYPE_CHECKING:
+    import aiohttp
+
+    from hub.core import Hub
+    from hub.dispatch.poll import PollReport
+
+CLAIM_WAIT_S = 20.0
+CLAIM_RETRY_S = 0.2
+
+
+async def work(hub: Hub, http: aiohttp.ClientSession, connection_id: str, *, owner: str) -> bool:
+    """Sends and looks up what is due on one connection, then polls if a poll is due.
+
+    Args:
+        hub: the hub.
+        http: the process's HTTP client.
+        connection_id: which.
+        owner: who works, for people to read.
+
+    Returns:
+        False when somebody else holds the connection.
+
+    Raises:
+        HubError: the connection cannot be opened or polled; it is written on its row as well.
+    """
+    async with claim(connection_id, owner, hub.clock) as held:
+        if held is None:
+            return False
+        row = await Connection.get(id=connection_id)
+        try:
+            opened = open_connection(hub, row, http, held)
+        except HubError as error:
+            await Connection.filter(id=connection_id).update(
+                last_error=str(error), last_error_at=hub.clock.now()
+            )
+            raise
+        await Flush(hub, opened, held).run()
+        if await is_poll_due(hub, row):
+            await poll(hub, opened, held)
+        return True
+
+
+async def is_poll_due(hub: Hub, row: Connection) -> bool:
+    """True when there is something to poll for, and it is time."""
+    await row.refresh_from_db(fields=["is_paused", "removed_at", "next_poll_at"])
+    if row.is_paused or row.removed_at is not None or row.next_poll_at is None:
+        return False
+    return row.next_poll_at <= hub.clock.now()
+
+
+async def poll_now(hub: Hub, http: aiohttp.ClientSession, connection_id: str, *, owner: str) -> PollReport:
+    """One polling cycle now, whether it is due or not; waits for whoever works on the connection.
+
+    Raises:
+        ConflictError: the connection stayed in use.
+        NotFoundError: there is no such connection.
+        HubError: the ERP could not be read.
+    """
+    waited = 0.0
+    while True:
+        async with claim(connection_id, owner, hub.clock) as held:
+            if held is not None:
+                row = await Connection.get_or_none(id=connection_id)
+                if row is None:
+                    raise NotFoundError(f"poll connection {connection_id}: there is none")
+                return await poll(hub, open_connection(hub, row, http, held), held)
+        if waited >= CLAIM_WAIT_S:
+            raise ConflictError(
+                "poll: the connection is in use",
+                why=f"another process has worked on it for {CLAIM_WAIT_S:g} s",
+                fix="try again in a moment; `hub connections show NAME` tells who works on it",
+            )
+        await hub.clock.sleep(CLAIM_RETRY_S)
+        waited += CLAIM_RETRY_S

@@ -1,0 +1,303 @@
+"""Connections: one set of credentials and settings for a connector."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
+
+from hub.dispatch.claims import claim
+from hub.dispatch.http import client_session
+from hub.dispatch.opening import open_connection, read_model
+from hub.errors import ConflictError, NotFoundError, UsageError
+from hub.merchant.stores import checked_name
+from hub.outcomes import Status
+from hub.store.database import in_transaction
+from hub.store.models import Connection, Delivery, ReturnMethod, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from pydantic import BaseModel
+
+    from hub.core import Hub
+    from hub.hookspecs import ConnectorSchema
+    from hub.outcomes import ConnectReport
+
+CHECK_WAIT_S = 20.0
+CHECK_RETRY_S = 0.2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Added:
+    """A new connection.
+
+    Attributes:
+        report: what its check found; None when it was not checked.
+        notes: sentences about what was changed in the values given.
+    """
+
+    row: Connection
+    report: ConnectReport | None
+    notes: tuple[str, ...] = ()
+
+
+async def add(
+    hub: Hub,
+    store: Store,
+    connector_name: str,
+    name: str,
+    values: Mapping[str, str],
+    *,
+    should_check: bool = True,
+    is_second_allowed: bool = False,
+) -> Added:
+    """Adds a connection; with a check that fails on the credentials, nothing is kept.
+
+    Args:
+        hub: the hub.
+        store: whose it is.
+        connector_name: which connector.
+        name: unique within the store, compared without case.
+        values: settings and credentials by field name, as text.
+        should_check: True proves the credentials against the ERP first.
+        is_second_allowed: True lets a second connection use the same account of the ERP.
+
+    Raises:
+        ConfigError: a value is wrong or missing. ConflictError: the name or the account is in use.
+        AuthError, RetriableError: the check failed.
+    """
+    connector = hub.registry.get(connector_name)
+    credentials, settings = split_values(connector.schema, values)
+    notes = tuple(_trimmings(values, credentials, settings))
+    name = checked_name(name, "connection")
+    key = account_key(connector.schema, credentials, settings)
+    row = Connection(
+        id=hub.clock.new_id(),
+        store=store,
+        name=name,
+        name_key=name.casefold(),
+        connector=connector_name,
+        account_key=key,
+        settings=_as_json(settings),
+        credentials="",
+        created_at=hub.clock.now(),
+    )
+    row.credentials = hub.sealer.seal(_as_json(credentials), row=f"connection/{row.id}")
+    async with in_transaction():
+        if await Connection.exists(store_id=store.id, name_key=row.name_key):
+            raise ConflictError(
+                f"add connection {name!r}: store {store.name} has one of that name",
+                fix=f"choose another name, or change it with `hub connections edit {name}`",
+            )
+        twin = await Connection.get_or_none(account_key=key).select_related("store")
+        if twin is not None and not is_second_allowed:
+            raise ConflictError(
+                f"add connection {name!r}: connection {twin.name!r} of store {twin.store.name} uses this account",
+                why="two connections to one account would spend one quota twice and read each other's documents",
+                fix="use that connection, or add --allow-same-account if you mean it",
+            )
+        row.account_key = None if twin is not None else key
+        await row.save(force_create=True)
+    if not should_check:
+        return Added(row=row, report=None, notes=notes)
+    try:
+        report = await check(hub, row)
+    except BaseException:
+        # Nothing points at it yet: a connection that never worked is not kept.
+        await row.delete()
+        raise
+    return Added(row=row, report=report, notes=notes)
+
+
+async def check(hub: Hub, row: Connection) -> ConnectReport:
+    """Proves a connection against its ERP and writes down how it went.
+
+    Raises:
+        AuthError, RetriableError: it does not work now.
+        ConflictError: somebody else works on the connection and does not finish.
+    """
+    waited = 0.0
+    while True:
+        async with claim(row.id, "check", hub.clock) as held:
+            if held is not None:
+                async with client_session() as http:
+                    opened = open_connection(hub, row, http, held)
+                    return await _checked(hub, row, await _ask(hub, row, opened))
+        if waited >= CHECK_WAIT_S:
+            raise ConflictError(
+                f"check connection {row.name!r}: it is in use",
+                why=f"another process has worked on it for {CHECK_WAIT_S:g} s",
+                fix="try again in a moment",
+            )
+        await hub.clock.sleep(CHECK_RETRY_S)
+        waited += CHECK_RETRY_S
+
+
+async def _ask(hub: Hub, row: Connection, opened: Any) -> ConnectReport:
+    try:
+        report: ConnectReport = await opened.connector.connect(opened.view)
+    except Exception as error:
+        await Connection.filter(id=row.id).update(last_error=str(error), last_error_at=hub.clock.now())
+        raise
+    return report
+
+
+async def _checked(hub: Hub, row: Connection, report: ConnectReport) -> ConnectReport:
+    row.last_success_at = hub.clock.now()
+    await Connection.filter(id=row.id).update(last_success_at=row.last_success_at, last_error="")
+    return report
+
+
+async def get(store: Store, name: str) -> Connection:
+    """The connection of that name.
+
+    Raises:
+        NotFoundError: the store has none.
+    """
+    row = await Connection.get_or_none(store_id=store.id, name_key=name.strip().casefold())
+    if row is None:
+        raise NotFoundError(
+            f"find connection {name!r} of store {store.name}",
+            why=f"it has: {', '.join(each.name for each in await every(store)) or 'none'}",
+            fix="name one of those, or add it with `hub connections add CONNECTOR --name NAME`",
+        )
+    return row
+
+
+async def every(store: Store) -> list[Connection]:
+    """The store's connections, by name; removed ones are not among them."""
+    return await Connection.filter(store_id=store.id, removed_at__isnull=True).order_by("name")
+
+
+async def edit(hub: Hub, row: Connection, values: Mapping[str, str]) -> None:
+    """Changes some settings or credentials; what is not given stays.
+
+    Raises:
+        ConfigError: a value is wrong.
+    """
+    schema = hub.registry.get(row.connector).schema
+    sealed = json.loads(hub.sealer.open(row.credentials, row=f"connection/{row.id}"))
+    old = {**json.loads(row.settings), **sealed}
+    credentials, settings = split_values(schema, {**old, **values})
+    row.settings = _as_json(settings)
+    row.credentials = hub.sealer.seal(_as_json(credentials), row=f"connection/{row.id}")
+    if row.account_key is not None:
+        row.account_key = account_key(schema, credentials, settings)
+        if await Connection.filter(account_key=row.account_key).exclude(id=row.id).exists():
+            raise ConflictError(
+                f"change connection {row.name!r}: another connection uses that account",
+                fix="remove the other one first",
+            )
+    await row.save(update_fields=["settings", "credentials", "account_key"])
+
+
+async def pause(row: Connection, reason: str) -> None:
+    """Stops sending and polling until :func:`resume`; what comes meanwhile waits."""
+    await Connection.filter(id=row.id).update(is_paused=True, pause_reason=reason)
+
+
+async def resume(row: Connection) -> int:
+    """Goes on with what has piled up.
+
+    Returns:
+        How many deliveries wait.
+    """
+    await Connection.filter(id=row.id).update(is_paused=False, pause_reason="")
+    return await Delivery.filter(
+        connection_id=row.id, status__in=[Status.PENDING, Status.IN_DOUBT, Status.SENDING]
+    ).count()
+
+
+async def remove(hub: Hub, row: Connection) -> int:
+    """Removes a connection: its credentials are destroyed, its history stays.
+
+    Return methods that point at it become *Do not update*.
+
+    Returns:
+        How many return methods that were.
+
+    Raises:
+        ConflictError: deliveries still wait for it.
+    """
+    async with in_transaction():
+        waiting = await Delivery.filter(
+            connection_id=row.id,
+            status__in=[Status.PENDING, Status.SENDING, Status.IN_DOUBT],
+        ).count()
+        if waiting:
+            raise ConflictError(
+                f"remove connection {row.name!r}: {waiting} deliveries still wait for it",
+                why="they would never be sent, and their customers never credited",
+                fix=f"let them finish (`hub deliveries list --connection {row.name}`), then remove it",
+            )
+        methods = await ReturnMethod.filter(connection_id=row.id).update(connection_id=None, location_id=None)
+        await Connection.filter(id=row.id).update(
+            removed_at=hub.clock.now(), name_key=None, account_key=None, credentials="", is_paused=True,
+            pause_reason="removed",
+        )
+    return methods
+
+
+def split_values(
+    schema: ConnectorSchema, values: Mapping[str, Any]
+) -> tuple[BaseModel, BaseModel]:
+    """Sorts given values into credentials and settings, and checks both.
+
+    Raises:
+        UsageError: a field that neither model has. ConfigError: a value is wrong or missing.
+    """
+    in_credentials, in_settings = schema.credentials.model_fields, schema.settings.model_fields
+    unknown = [each for each in values if each not in in_credentials and each not in in_settings]
+    if unknown:
+        raise UsageError(
+            f"set {', '.join(unknown)}: {schema.title} has no such field",
+            why=f"it takes {', '.join([*in_credentials, *in_settings])}",
+            fix=f"see `hub connectors schema {schema.name}`",
+        )
+    credentials = {name: values[name] for name in values if name in in_credentials}
+    settings = {name: values[name] for name in values if name in in_settings}
+    return (
+        read_model(schema.credentials, credentials, f"the credentials of {schema.title}"),
+        read_model(schema.settings, settings, f"the settings of {schema.title}"),
+    )
+
+
+def _trimmings(values: Mapping[str, str], *models: BaseModel) -> Iterator[str]:
+    for model in models:
+        for name in type(model).model_fields:
+            kept = getattr(model, name)
+            kept = kept.get_secret_value() if isinstance(kept, SecretStr) else kept
+            if name in values and isinstance(kept, str) and values[name] != kept == values[name].strip():
+                yield f"blanks around {name} were removed"
+
+
+def account_key(schema: ConnectorSchema, credentials: BaseModel, settings: BaseModel) -> str:
+    """A digest that two connections to one account of an ERP share."""
+    given = [str(getattr(credentials, f, getattr(settings, f, ""))) for f in schema.account_fields]
+    return hashlib.sha256(json.dumps([schema.name, *given]).encode()).hexdigest()
+
+
+def shown_values(schema: ConnectorSchema, row: Connection, hub: Hub) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A connection's settings, and its credentials with the secret ones hidden."""
+    settings = json.loads(row.settings)
+    if row.removed_at is not None:
+        return settings, {}
+    sealed = json.loads(hub.sealer.open(row.credentials, row=f"connection/{row.id}"))
+    secret = _secret_fields(schema.credentials)
+    return settings, {name: "********" if name in secret else value for name, value in sealed.items()}
+
+
+def _secret_fields(model: type[BaseModel]) -> Sequence[str]:
+    return [name for name, field in model.model_fields.items() if field.annotation is SecretStr]
+
+
+def _as_json(model: BaseModel) -> str:
+    """A model as JSON text with its secrets in the clear: only ever sealed, or of a model without secrets."""
+    values = model.model_dump(mode="json")
+    for name in _secret_fields(type(model)):
+        values[name] = getattr(model, name).get_secret_value()
+    return json.dumps(values)

@@ -1,0 +1,78 @@
+"""Return methods: which connection an RMA goes to, by the name of its method."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hub.errors import ConflictError, NotFoundError, UsageError
+from hub.merchant.stores import checked_name
+from hub.rma import MethodType
+from hub.routing import name_key
+from hub.store.models import ReturnMethod
+
+if TYPE_CHECKING:
+    from hub.store.models import Connection, Store
+
+
+async def add(store: Store, name: str, kind: MethodType) -> ReturnMethod:
+    """Adds a return method, set to *Do not update*.
+
+    Raises:
+        ConflictError: the store has one of that name.
+    """
+    name = checked_name(name, "return method")
+    if await ReturnMethod.exists(store_id=store.id, name_key=name_key(name)):
+        raise ConflictError(
+            f"add return method {name!r}: store {store.name} has one of that name",
+            fix=f"change it with `hub methods set {name!r}`",
+        )
+    return await ReturnMethod.create(store=store, name=name, name_key=name_key(name), type=kind.value)
+
+
+async def get(store: Store, name: str) -> ReturnMethod:
+    """The return method of that name, compared without case.
+
+    Raises:
+        NotFoundError: the store has none.
+    """
+    row = await ReturnMethod.get_or_none(store_id=store.id, name_key=name_key(name)).select_related("connection")
+    if row is None:
+        names = ", ".join(f"{method.name!r}" for method in await every(store)) or "none"
+        raise NotFoundError(
+            f"find return method {name!r} of store {store.name}",
+            why=f"it has: {names}",
+            fix=f"add it with `hub methods add {name!r} --type TYPE`",
+        )
+    return row
+
+
+async def every(store: Store) -> list[ReturnMethod]:
+    """The store's return methods, by name."""
+    return await ReturnMethod.filter(store_id=store.id).select_related("connection").order_by("name_key")
+
+
+async def point_at(row: ReturnMethod, connection: Connection, location_id: str | None) -> None:
+    """Sends this method's RMAs to a connection.
+
+    Raises:
+        UsageError: nothing is shipped with this method, so there is nothing to credit against goods.
+    """
+    if row.type == MethodType.NO_SHIPMENT_REQUIRED:
+        raise UsageError(
+            f"set return method {row.name!r}: it is of type No Shipment Required",
+            why="the customer keeps the goods, so no ERP is updated for it",
+            fix="leave it at Do not update",
+        )
+    row.connection_id, row.location_id = connection.id, location_id
+    await row.save(update_fields=["connection_id", "location_id"])
+
+
+async def do_not_update(row: ReturnMethod) -> None:
+    """Makes nothing for this method's RMAs."""
+    row.connection_id = row.location_id = None
+    await row.save(update_fields=["connection_id", "location_id"])
+
+
+async def remove(row: ReturnMethod) -> None:
+    """Forgets a return method; RMAs that name it then need a person."""
+    await row.delete()

@@ -1,0 +1,88 @@
+"""Stores: whose connections, return methods and RMAs they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hub.errors import ConflictError, NotFoundError, UsageError
+from hub.store.database import in_transaction
+from hub.store.models import NAME_LENGTH, Store
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from hub.clock import Clock
+
+DEFAULT = "default"
+
+
+async def ensure_default(clock: Clock) -> None:
+    """Makes the store that commands use without ``--store``; safe to repeat."""
+    async with in_transaction():
+        if not await Store.exists(name=DEFAULT):
+            await Store.create(name=DEFAULT, created_at=clock.now())
+
+
+async def get(name: str = DEFAULT) -> Store:
+    """The store of that name.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    store = await Store.get_or_none(name=name)
+    if store is None:
+        known = ", ".join(each.name for each in await every()) or "none"
+        raise NotFoundError(
+            f"find store {name!r}",
+            why=f"there are: {known}",
+            fix=f"add it with `hub stores add {name}`" if known != "none" else "run `hub init`",
+        )
+    return store
+
+
+async def add(name: str, now: datetime, *, url: str = "", customer_support_url: str = "") -> Store:
+    """Adds a store.
+
+    Raises:
+        ConflictError: the name is taken.
+    """
+    name = checked_name(name, "store")
+    if await Store.exists(name=name):
+        raise ConflictError(
+            f"add store {name!r}: there is one already", fix=f"change it with `hub stores edit {name}`"
+        )
+    return await Store.create(
+        name=name, url=url, customer_support_url=customer_support_url, created_at=now
+    )
+
+
+async def edit(name: str, *, url: str | None, customer_support_url: str | None) -> Store:
+    """Changes what is given; None leaves a field as it is."""
+    store = await get(name)
+    if url is not None:
+        store.url = url
+    if customer_support_url is not None:
+        store.customer_support_url = customer_support_url
+    await store.save()
+    return store
+
+
+async def every() -> list[Store]:
+    """All stores, by name."""
+    return await Store.all().order_by("name")
+
+
+def checked_name(name: str, what: str) -> str:
+    """A name without blanks around it, refused when nothing or too much is left.
+
+    Raises:
+        UsageError: the name is not usable.
+    """
+    name = name.strip()
+    if not name or len(name) > NAME_LENGTH or not name.isprintable():
+        raise UsageError(
+            f"name the {what}",
+            why=f"a name has 1 to {NAME_LENGTH} printable characters, and this one has {len(name)}",
+            fix="give another name",
+        )
+    return name

@@ -1,0 +1,1 @@
+"""What connector authors test with: a server for sandboxes, and the conformance kit."""
