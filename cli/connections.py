@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from hub.outcomes import ConnectReport
     from hub.store.models import Connection
 
-app = typer.Typer(
-    help="Connections: one set of credentials and settings for an ERP.", no_args_is_help=True
-)
+app = typer.Typer(help="Connections: one set of credentials and settings for an ERP.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The connection's name.")]
 Set = Annotated[
@@ -79,7 +77,7 @@ def add(
 def list_(store: StoreName = "default", as_json: Json = False) -> None:
     """List the connections and how they are."""
 
-    async def work(hub: Hub) -> list[dict[str, Any]]:
+    async def work(_: Hub) -> list[dict[str, Any]]:
         from hub.merchant import connections, stores
 
         return [_listed(row) for row in await connections.every(await stores.get(store))]
@@ -180,7 +178,7 @@ def edit(
 def pause(name: Name, store: StoreName = "default", as_json: Json = False) -> None:
     """Stop sending and polling; returns that come meanwhile wait."""
 
-    async def work(hub: Hub) -> dict[str, Any]:
+    async def work(_: Hub) -> dict[str, Any]:
         from hub.merchant import connections, stores
 
         row = await connections.get(await stores.get(store), name)
@@ -194,7 +192,7 @@ def pause(name: Name, store: StoreName = "default", as_json: Json = False) -> No
 def resume(name: Name, store: StoreName = "default", as_json: Json = False) -> None:
     """Go on with what has piled up."""
 
-    async def work(hub: Hub) -> dict[str, Any]:
+    async def work(_: Hub) -> dict[str, Any]:
         from hub.merchant import connections, stores
 
         row = await connections.get(await stores.get(store), name)

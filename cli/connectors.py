@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Connectors: the ERPs this hub can talk to.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="A connector's name, as `hub connectors list` shows it.")]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="A connector's name, as `hub connectors list` shows it.")
+]
 
 
 @app.command("list", epilog="Example: hub connectors list")

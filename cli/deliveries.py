@@ -85,7 +85,8 @@ def show(
             out(f"document {row['document']['id']}")
         for attempt in row["tries"]:
             verdict = attempt["verdict"] or "unfinished"
-            out(f"attempt {attempt['number']}  {attempt['started_at']}  {verdict}  {attempt['reason']}".rstrip())
+            line = f"attempt {attempt['number']}  {attempt['started_at']}  {verdict}  {attempt['reason']}"
+            out(line.rstrip())
         if row["request"]:
             out("\nRequest")
             print_json(row["request"])

@@ -64,13 +64,13 @@ def _story() -> None:
         Path("api-key.txt").write_text(credentials["api_key"], encoding="utf-8")
         _run("init")
         with _background("serve --port 0 --json"):
-            _connect(url, sandbox["settings"], credentials)
+            _connect(sandbox["settings"], credentials)
             _approve(url)
             _lose_an_answer(url)
             _receive(url)
 
 
-def _connect(url: str, settings: dict[str, str], credentials: dict[str, str]) -> None:
+def _connect(settings: dict[str, str], credentials: dict[str, str]) -> None:
     _tell("1. Connect Cin7 Omni, and say which returns go there.")
     given = " ".join(f"--set {shlex.quote(f'{name}={value}')}" for name, value in settings.items())
     _run(
@@ -91,8 +91,10 @@ def _approve(url: str) -> None:
 
 
 def _lose_an_answer(url: str) -> None:
-    _tell("3. The line breaks just after Cin7 stored a note: its answer never comes. The hub does not send again")
-    _tell("   blindly. It looks, finds its own note and takes it.", is_new=False)
+    _tell(
+        "3. The line breaks just after Cin7 stored a note: its answer never comes. The hub does not",
+        "   send again blindly. It looks, finds its own note and takes it.",
+    )
     _run(f"sandbox fault drop_after_write:times=1,on=POST --url {url}")
     _run("rmas submit one_kept.json --wait 20")
     _run("rmas show 41501001")
@@ -118,8 +120,8 @@ def _documents(url: str) -> list[dict[str, Any]]:
 _HUB = (sys.executable, "-m", "cli")
 
 
-def _tell(text: str, *, is_new: bool = True) -> None:
-    out(f"\n# {text}" if is_new else f"# {text}")
+def _tell(*lines: str) -> None:
+    out("\n" + "\n".join(f"# {line}" for line in lines))
 
 
 def _run(arguments: str) -> None:

@@ -12,7 +12,7 @@ from cli.running import flags
 app = typer.Typer(
     name="hub",
     help="Returns hub: one approved return, exactly one credit note in the ERP.",
-    epilog="Start with `hub demo`, which needs nothing. Then: `hub init`, `hub serve`, `hub connections add`.",
+    epilog="Start with `hub demo`, which needs nothing. Then `hub init`, `hub serve`, `hub connections add`.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

@@ -40,7 +40,9 @@ def list_(store: StoreName = "default", as_json: Json = False) -> None:
         return [_shown(row) for row in await methods.every(await stores.get(store))]
 
     def show(rows: list[dict[str, Any]]) -> None:
-        lines = [[row["name"], row["type"], row["connection"] or "Do not update", row["location"]] for row in rows]
+        lines = [
+            [row["name"], row["type"], row["connection"] or "Do not update", row["location"]] for row in rows
+        ]
         table(
             lines,
             ["NAME", "TYPE", "CONNECTION", "LOCATION"],
@@ -114,7 +116,13 @@ def show(name: Name, store: StoreName = "default", as_json: Json = False) -> Non
         return _shown(await methods.get(await stores.get(store), name))
 
     def print_it(row: dict[str, Any]) -> None:
-        facts([("name", row["name"]), ("type", row["type"]), ("connection", row["connection"] or "Do not update")])
+        facts(
+            [
+                ("name", row["name"]),
+                ("type", row["type"]),
+                ("connection", row["connection"] or "Do not update"),
+            ]
+        )
         _say_effect(row)
 
     with_hub(work, print_it, as_json=as_json)

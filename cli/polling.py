@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def poll(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A connection; all when left out.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="A connection; all when left out.")
+    ] = None,
     store: StoreName = "default",
     as_json: Json = False,
 ) -> None:
@@ -56,7 +58,13 @@ async def _poll_one(hub: Hub, http: Any, row: Connection) -> dict[str, Any]:
     from hub.dispatch.work import poll_now
     from hub.errors import HubError
 
-    found: dict[str, Any] = {"connection": row.name, "documents": 0, "rmas": [], "error": None, "exit_code": 0}
+    found: dict[str, Any] = {
+        "connection": row.name,
+        "documents": 0,
+        "rmas": [],
+        "error": None,
+        "exit_code": 0,
+    }
     try:
         report = await poll_now(hub, http, row.id, owner=f"poll {os.getpid()}")
     except HubError as error:

@@ -11,6 +11,8 @@ import typer
 from cli.running import Json, Limit, StoreName, facts, out, say, table, with_hub
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hub.core import Hub
     from hub.inbound.accept import Accepted
     from hub.store.models import Delivery, Rma, Store
@@ -134,30 +136,22 @@ def import_(
     """Accept many RMAs. Lines that are wrong are named, and the others are kept."""
 
     async def work(hub: Hub) -> dict[str, Any]:
-        from hub.errors import ConfigError, EventError
-        from hub.inbound.accept import accept
-        from hub.inbound.event import read_event
+        from hub.errors import ConfigError
         from hub.merchant import stores
 
         owner = await stores.get(store)
-        counts = {"accepted": 0, "duplicates": 0}
-        refused: list[dict[str, Any]] = []
         try:
             with file.open("rb") as lines:
-                for number, line in enumerate(lines, start=1):
-                    if not line.strip():
-                        continue
-                    try:
-                        accepted = await accept(hub.clock, owner, read_event(line), source=SOURCE)
-                        counts["duplicates" if accepted.duplicate else "accepted"] += 1
-                    except EventError as error:
-                        refused.append({"line": number, "reason": str(error), "fix": error.fix})
+                result = await _accept_lines(hub, owner, lines)
         except OSError as error:
-            raise ConfigError(f"read {file}", why=error.strerror or str(error), fix="check the name") from error
-        return {**counts, "refused": refused, "is_engine_running": _is_engine_running(hub)}
+            raise ConfigError(
+                f"read {file}", why=error.strerror or str(error), fix="check the name"
+            ) from error
+        return {**result, "is_engine_running": _is_engine_running(hub)}
 
     def show(result: dict[str, Any]) -> None:
-        out(f"{result['accepted']} accepted, {result['duplicates']} known already, {len(result['refused'])} refused")
+        counted = f"{result['accepted']} accepted, {result['duplicates']} known already"
+        out(f"{counted}, {len(result['refused'])} refused")
         for each in result["refused"]:
             say(f"line {each['line']}: {each['reason']}")
         if result["accepted"] and result["is_engine_running"] is False:
@@ -169,6 +163,24 @@ def import_(
         return 8 if result["accepted"] or result["duplicates"] else 1
 
     with_hub(work, show, as_json=as_json, code=code)
+
+
+async def _accept_lines(hub: Hub, owner: Store, lines: Iterable[bytes]) -> dict[str, Any]:
+    from hub.errors import EventError
+    from hub.inbound.accept import accept
+    from hub.inbound.event import read_event
+
+    counts = {"accepted": 0, "duplicates": 0}
+    refused: list[dict[str, Any]] = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            accepted = await accept(hub.clock, owner, read_event(line), source=SOURCE)
+            counts["duplicates" if accepted.duplicate else "accepted"] += 1
+        except EventError as error:
+            refused.append({"line": number, "reason": str(error), "fix": error.fix})
+    return {**counts, "refused": refused}
 
 
 @app.command("list", epilog="Example: hub rmas list --validation flagged")
@@ -190,7 +202,14 @@ def list_(
 
     def show(rows: list[dict[str, Any]]) -> None:
         lines = [
-            [row["rma_id"], row["order_name"], row["status"], row["delivery"], row["document"], row["validation"]]
+            [
+                row["rma_id"],
+                row["order_name"],
+                row["status"],
+                row["delivery"],
+                row["document"],
+                row["validation"],
+            ]
             for row in rows
         ]
         head = ["RMA", "ORDER", "STATUS", "DELIVERY", "DOCUMENT", "VALIDATION"]
@@ -200,7 +219,6 @@ def list_(
 
 
 def _listed(row: Rma) -> dict[str, Any]:
-    from hub.store.models import Delivery
 
     # Tortoise gives None for a row without one, and types it as always there.
     delivery: Delivery | None = row.delivery
@@ -243,7 +261,13 @@ def _show_rma(row: dict[str, Any]) -> None:
     )
     out("\nItems")
     lines = [
-        [item["returned_item_id"], item["sku"], item["return_method"], _returned(item), item["validation"]["reason"]]
+        [
+            item["returned_item_id"],
+            item["sku"],
+            item["return_method"],
+            _returned(item),
+            item["validation"]["reason"],
+        ]
         for item in row["items"]
     ]
     table(lines, ["ITEM", "SKU", "METHOD", "RETURNED", "NOTE"], empty="the RMA has no items")

@@ -127,12 +127,13 @@ def fail(error: HubError, *, as_json: bool = False) -> NoReturn:
 
 def say(text: str) -> None:
     """A message for people, on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    typer.echo(text, err=True)
 
 
 def out(text: str = "") -> None:
     """A line of the result, on stdout."""
-    print(text, flush=True)
+    typer.echo(text)
+    sys.stdout.flush()
 
 
 def print_json(value: object) -> None:
@@ -145,7 +146,10 @@ def table(rows: Sequence[Sequence[object]], head: Sequence[str], *, empty: str) 
     if not rows:
         say(empty)
         return
-    cells = [list(head), *[["-" if cell is None or cell == "" else str(cell) for cell in row] for row in rows]]
+    cells = [
+        list(head),
+        *[["-" if cell is None or cell == "" else str(cell) for cell in row] for row in rows],
+    ]
     widths = [max(len(line[column]) for line in cells) for column in range(len(head))]
     for line in cells:
         out("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
@@ -192,4 +196,3 @@ def pairs_of(given: Sequence[str], option: str) -> dict[str, str]:
             raise UsageError(f"read {option} {key}", why=why, fix=f"write {option} key=value, once for each")
         values[key] = value
     return values
-

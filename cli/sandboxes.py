@@ -59,7 +59,9 @@ def start(
 
         sandbox = _make(connector, seed)
         if fault == ["help"]:
-            table([[name, text] for name, text in sandbox.faults.items()], ["FAULT", "WHAT IT DOES"], empty="")
+            table(
+                [[name, text] for name, text in sandbox.faults.items()], ["FAULT", "WHAT IT DOES"], empty=""
+            )
             return
         asyncio.run(_serve(connector, sandbox, port, [parse_fault(each) for each in fault or []], as_json))
 
@@ -115,7 +117,9 @@ def documents(url: Url, as_json: Json = False) -> None:
             ]
             for row in rows
         ]
-        table(lines, ["ID", "REFERENCE", "STATUS", "TOTAL", "LINES", "RECEIVED"], empty="it holds no documents")
+        table(
+            lines, ["ID", "REFERENCE", "STATUS", "TOTAL", "LINES", "RECEIVED"], empty="it holds no documents"
+        )
 
     finish(lambda: _call("GET", url, "documents"), show, as_json=as_json)
 
@@ -149,7 +153,9 @@ def receive(
         return received
 
     def show(row: dict[str, Any]) -> None:
-        lines = ", ".join(f"{line['sku']} {line['received'] or '?'}/{line['quantity']}" for line in row["lines"])
+        lines = ", ".join(
+            f"{line['sku']} {line['received'] or '?'}/{line['quantity']}" for line in row["lines"]
+        )
         out(f"Document {row['id']} ({row['reference']}): {lines}")
 
     finish(work, show, as_json=as_json)
@@ -203,7 +209,9 @@ async def _ask(method: str, url: str, body: dict[str, Any] | None) -> Any:
             answer = await response.json(content_type=None)
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         raise RetriableError(
-            f"call the sandbox at {url}", why=str(error) or type(error).__name__, fix="start it: `hub sandbox CONNECTOR`"
+            f"call the sandbox at {url}",
+            why=str(error) or type(error).__name__,
+            fix="start it: `hub sandbox CONNECTOR`",
         ) from error
     if response.status == 404:  # noqa: PLR2004
         raise NotFoundError(answer.get("error", "not found"), fix=answer.get("fix", ""))

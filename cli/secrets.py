@@ -67,7 +67,9 @@ def _read(name: str, source: str) -> str:
     elif source.startswith("env:"):
         variable = source.removeprefix("env:")
         if variable not in os.environ:
-            raise ConfigError(f"read secret {name}: the variable {variable} is not set", fix="export it first")
+            raise ConfigError(
+                f"read secret {name}: the variable {variable} is not set", fix="export it first"
+            )
         text = os.environ[variable]
     else:
         raise UsageError(

@@ -37,9 +37,7 @@ def list_(as_json: Json = False) -> None:
 
 
 @app.command(epilog="Example: hub stores add outlet --url https://outlet.example.com")
-def add(
-    name: str, url: Url = None, customer_support_url: SupportUrl = None, as_json: Json = False
-) -> None:
+def add(name: str, url: Url = None, customer_support_url: SupportUrl = None, as_json: Json = False) -> None:
     """Add a store."""
 
     async def work(hub: Hub) -> dict[str, Any]:
@@ -55,9 +53,7 @@ def add(
 
 
 @app.command(epilog="Example: hub stores edit default --url https://shop.example.com")
-def edit(
-    name: str, url: Url = None, customer_support_url: SupportUrl = None, as_json: Json = False
-) -> None:
+def edit(name: str, url: Url = None, customer_support_url: SupportUrl = None, as_json: Json = False) -> None:
     """Change a store; what is not given stays."""
 
     async def work(_: Hub) -> dict[str, Any]:

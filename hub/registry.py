@@ -180,21 +180,22 @@ class Registry:
     def _load(self, entry_point: EntryPoint) -> Found:
         name, distribution = entry_point.name, _distribution(entry_point)
         try:
-            if name in self._connectors:
-                raise PluginError(
-                    name,
-                    f"connector {name}: the name is taken",
-                    why=f"{self._distribution_of(name)} registered it first",
-                    fix="uninstall one of the two packages, or have its author choose another name",
-                )
+            self._check_free(name)
             connector = self._connectors[name] = load_connector(name, _import(entry_point))
         except PluginError as problem:
             log.warning("connector disabled", connector=name, distribution=distribution, reason=str(problem))
             return Found(name=name, distribution=distribution, connector=None, problem=problem)
         return Found(name=name, distribution=distribution, connector=connector, problem=None)
 
-    def _distribution_of(self, name: str) -> str:
-        return next(f.distribution for f in self._found if f.name == name and f.connector is not None)
+    def _check_free(self, name: str) -> None:
+        holder = next((f for f in self._found if f.name == name and f.connector is not None), None)
+        if holder is not None:
+            raise PluginError(
+                name,
+                f"connector {name}: the name is taken",
+                why=f"{holder.distribution} registered it first",
+                fix="uninstall one of the two packages, or have its author choose another name",
+            )
 
 
 def load_connector(name: str, plugin: object) -> Connector:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from hub.dispatch.batch import halving
 from hub.dispatch.opening import views
 from hub.dispatch.record import Recorder
+from hub.dispatch.transitions import after_refusal
 from hub.errors import InDoubtError, PluginError, RejectedError
 from hub.outcomes import Outcome, Status, Verdict
 from hub.store.models import Connection, Delivery
@@ -128,9 +129,7 @@ class Flush:
         answers = await self._find([each for each in deliveries if each.delivery_id in ids])
         seen = {answer.delivery_id: answer for answer in answers}
         return [
-            self._record.outcome_after_refusal(each, seen[each.delivery_id])
-            if each.delivery_id in ids
-            else each
+            after_refusal(each, seen[each.delivery_id]) if each.delivery_id in ids else each
             for each in outcomes
         ]
 

@@ -27,6 +27,8 @@ LARGEST_REPLY = 64 * 1024 * 1024
 KEPT_BODY = 64 * 1024
 """How much of a body the request log keeps."""
 REDACTED = "[redacted]"
+SHORTEST_SECRET = 3
+"""Shorter texts are no secrets, and hiding them would make the log unreadable."""
 
 
 class LoggedSession:
@@ -178,4 +180,4 @@ def _spellings(secrets: Sequence[str]) -> tuple[str, ...]:
             text = base64.b64encode(b"\0" * shift + secret.encode()).decode().rstrip("=")
             # The first and the last characters mix in the neighbours' bits.
             found.add(text[(0, 2, 3)[shift] : -1])
-    return tuple(sorted((each for each in found if len(each) > 2), key=len, reverse=True))
+    return tuple(sorted((each for each in found if len(each) >= SHORTEST_SECRET), key=len, reverse=True))

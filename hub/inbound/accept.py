@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from hub.errors import EventError
-from hub.inbound.document import parse_rma
-from hub.outcomes import Status, ValidationState, Verdict
+from hub.inbound.later import contradict_or_note
+from hub.outcomes import Status, Verdict
 from hub.rma import MethodType
 from hub.routing import Decision, MethodBinding, Route, route
 from hub.store.database import in_transaction
@@ -139,7 +137,7 @@ async def _apply(clock: Clock, row: Rma, event: IncomingEvent, event_id: str) ->
     await row.save()
     delivery = await Delivery.filter(rma_id=row.id).select_for_update().first()
     if delivery is not None and (delivery.attempts or delivery.status not in _REROUTED):
-        await _after_delivery(row, delivery, rma, previous, now)
+        await contradict_or_note(row, rma, previous, now)
         return Accepted(event_id=event_id, rma_id=row.rma_id, duplicate=False, delivery_id=delivery.id)
     decided = await decide(row, rma)
     await _store_items(row, rma, decided)
@@ -255,55 +253,6 @@ async def _withdraw(row: Rma, delivery: Delivery, rma: domain.Rma, now: datetime
     delivery.updated_at = now
     await delivery.save()
     await tell(row.id, now, "delivery.skipped", f"Nothing is credited: {reason}.")
-
-
-async def _after_delivery(
-    row: Rma, delivery: Delivery, rma: domain.Rma, previous: str, now: datetime
-) -> None:
-    """A new state of an RMA whose document exists or may exist: told, and flagged where it contradicts."""
-    status = rma.status.casefold()
-    differences = await _differences(row, rma)
-    if status in {"rejected", "canceled", "pending"}:
-        text = (
-            f"The RMA became {rma.status} after its document was sent. "
-            "The hub cannot take a document back: a person decides what happens to it."
-        )
-    elif differences:
-        text = (
-            f"The RMA arrived as {rma.status} and differs from what was sent: {differences}. "
-            "The document stays as it is: a person decides."
-        )
-    else:
-        again = " again" if rma.status == previous else ""
-        text = f"The RMA arrived{again} as {rma.status}. Its one document stays as it is."
-        await tell(row.id, now, "rma.updated", text)
-        return
-    row.validation, row.contradiction = ValidationState.FLAGGED, text
-    await row.save(update_fields=["validation", "contradiction"])
-    await tell(row.id, now, "rma.contradicted", text)
-
-
-async def _differences(row: Rma, rma: domain.Rma) -> str:
-    """How the items to credit differ from those that were sent, in words; empty when they do not."""
-    if row.approved_document is None:
-        return ""
-    sent = parse_rma(json.loads(row.approved_document, parse_float=Decimal))
-    credited = {item.returned_item_id for item in await RmaItem.filter(rma_id=row.id, is_credited=True)}
-    kept = {item.returned_item_id for item in sent.items} - credited
-    before = {i.returned_item_id: _credit(i) for i in sent.items if i.returned_item_id in credited}
-    after = {i.returned_item_id: _credit(i) for i in rma.items if i.returned_item_id not in kept}
-    words = [f"item {each} is new" for each in sorted(after.keys() - before.keys())]
-    words += [f"item {each} is gone" for each in sorted(before.keys() - after.keys())]
-    words += [
-        f"item {each} has another SKU, price or resolution"
-        for each in sorted(before.keys() & after.keys())
-        if before[each] != after[each]
-    ]
-    return ", ".join(words)
-
-
-def _credit(item: domain.Item) -> tuple[object, ...]:
-    return (item.sku, item.paid, item.tax, item.is_tax_included, item.resolution_type)
 
 
 def _count(number: int, noun: str) -> str:

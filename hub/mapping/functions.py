@@ -56,7 +56,7 @@ def _object(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 def _inbound(delivery: Delivery) -> Iterator[Mapping[str, Any]]:
     for shipment in _objects(delivery.rma.document, "shipments"):
-        if shipment.get("isOutbound") in {None, False, 0, "0", "false"}:
+        if str(shipment.get("isOutbound")).lower() in {"none", "false", "0"}:
             yield shipment
 
 
@@ -118,7 +118,7 @@ def _credits(delivery: Delivery) -> str | None:
     return None
 
 
-_CUSTOMER = "`shipments[].customerAddress.name` of the first inbound shipment"
+_CUSTOMER = "`shipments[].customerAddress.name` of the first inbound shipment that has one"
 _NO_ADDRESS = "no inbound shipment carries a customer name (most drop-off returns)"
 _NOT_IN_DOCUMENT = "the platform's documented RMA has no such key, so it is empty unless the platform adds it"
 
@@ -169,7 +169,7 @@ _ALL = (
     Function(
         name="carrier_location_name",
         gives="the name of the place the parcel goes to",
-        source="`shipments[].returnAddress.name` of the first inbound shipment",
+        source="`shipments[].returnAddress.name` of the first inbound shipment that has one",
         empty_when="no inbound shipment names one",
         read=_of_shipment("returnAddress", "name"),
         is_reading=True,
@@ -252,7 +252,7 @@ _ALL = (
     Function(
         name="shipping_date",
         gives="when the parcel was sent",
-        source="`shipments[].shippingDate` of the first inbound shipment",
+        source="`shipments[].shippingDate` of the first inbound shipment that has one",
         empty_when=_NOT_IN_DOCUMENT,
         read=_of_shipment("shippingDate"),
         is_reading=True,
@@ -260,7 +260,7 @@ _ALL = (
     Function(
         name="expected_delivery_date",
         gives="when the parcel is expected",
-        source="`shipments[].expectedDeliveryDate` of the first inbound shipment",
+        source="`shipments[].expectedDeliveryDate` of the first inbound shipment that has one",
         empty_when=_NOT_IN_DOCUMENT,
         read=_of_shipment("expectedDeliveryDate"),
         is_reading=True,

@@ -154,9 +154,13 @@ def work_out(value: Value, delivery: Delivery) -> Worked:
     if isinstance(value, Literal):
         return Worked(value=value.value, origin="the mapping: a literal")
     if isinstance(value, Call):
-        text = FUNCTIONS[value.name].read(delivery)
-        empty = () if text is not None else (value.name,)
-        return Worked(value=text, origin=f"the mapping: function {value.name}", empty=empty)
+        function = FUNCTIONS[value.name]
+        text = function.read(delivery)
+        return Worked(
+            value=text,
+            origin=f"the mapping: function {value.name}, from {function.source}",
+            empty=(value.name,) if text is None else (),
+        )
     calls = [piece for piece in value.pieces if isinstance(piece, Call)]
     results = {call.name: FUNCTIONS[call.name].read(delivery) for call in calls}
     empty = tuple(name for name, text in results.items() if text is None)

@@ -96,8 +96,8 @@ async def add(
         twin = await Connection.get_or_none(account_key=key).select_related("store")
         if twin is not None and not is_second_allowed:
             raise ConflictError(
-                f"add connection {name!r}: connection {twin.name!r} of store {twin.store.name} uses this account",
-                why="two connections to one account would spend one quota twice and read each other's documents",
+                f"add connection {name!r}: {twin.name!r} of store {twin.store.name} uses this account",
+                why="two connections to one account would spend one quota twice over",
                 fix="use that connection, or add --allow-same-account if you mean it",
             )
         row.account_key = None if twin is not None else key
@@ -236,15 +236,17 @@ async def remove(hub: Hub, row: Connection) -> int:
             )
         methods = await ReturnMethod.filter(connection_id=row.id).update(connection_id=None, location_id=None)
         await Connection.filter(id=row.id).update(
-            removed_at=hub.clock.now(), name_key=None, account_key=None, credentials="", is_paused=True,
+            removed_at=hub.clock.now(),
+            name_key=None,
+            account_key=None,
+            credentials="",
+            is_paused=True,
             pause_reason="removed",
         )
     return methods
 
 
-def split_values(
-    schema: ConnectorSchema, values: Mapping[str, Any]
-) -> tuple[BaseModel, BaseModel]:
+def split_values(schema: ConnectorSchema, values: Mapping[str, Any]) -> tuple[BaseModel, BaseModel]:
     """Sorts given values into credentials and settings, and checks both.
 
     Raises:

@@ -88,8 +88,9 @@ async def retry(clock: Clock, delivery: Delivery) -> str:
             raise ConflictError(
                 f"retry delivery {row.id}: it is {row.status}",
                 why="only one that needs a person, or was skipped, can be handed back",
-                fix="nothing: the hub works on the others by itself" if row.status != Status.DONE else
-                "nothing: its document exists",
+                fix="nothing: the hub works on the others by itself"
+                if row.status != Status.DONE
+                else "nothing: its document exists",
             )
         now = clock.now()
         if row.attempts:

@@ -35,7 +35,9 @@ async def get(store: Store, name: str) -> ReturnMethod:
     Raises:
         NotFoundError: the store has none.
     """
-    row = await ReturnMethod.get_or_none(store_id=store.id, name_key=name_key(name)).select_related("connection")
+    row = await ReturnMethod.get_or_none(store_id=store.id, name_key=name_key(name)).select_related(
+        "connection"
+    )
     if row is None:
         names = ", ".join(f"{method.name!r}" for method in await every(store)) or "none"
         raise NotFoundError(

@@ -51,9 +51,7 @@ async def add(name: str, now: datetime, *, url: str = "", customer_support_url: 
         raise ConflictError(
             f"add store {name!r}: there is one already", fix=f"change it with `hub stores edit {name}`"
         )
-    return await Store.create(
-        name=name, url=url, customer_support_url=customer_support_url, created_at=now
-    )
+    return await Store.create(name=name, url=url, customer_support_url=customer_support_url, created_at=now)
 
 
 async def edit(name: str, *, url: str | None, customer_support_url: str | None) -> Store:

@@ -27,7 +27,15 @@ APP = "hub"
 BUSY_TIMEOUT_MS = 10_000
 """How long a SQLite transaction waits for another process's write."""
 
-__all__ = ["APP", "client", "configuration", "in_transaction", "migrate", "open_database", "pending_migrations"]
+__all__ = [
+    "APP",
+    "client",
+    "configuration",
+    "in_transaction",
+    "migrate",
+    "open_database",
+    "pending_migrations",
+]
 
 
 def configuration(environment: Environment) -> dict[str, Any]:

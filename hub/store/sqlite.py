@@ -28,6 +28,7 @@ class ImmediateWrapper(SqliteTransactionWrapper):
         return NestedTransactionContext(ImmediateWrapper(self))
 
     async def begin(self) -> None:
+        """Begins, waiting for the write lock as long as ``busy_timeout`` says."""
         try:
             await self._connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:

@@ -88,10 +88,5 @@ async def serve_cin7(**knobs: Any) -> AsyncIterator[Cin7Calls]:
     clock = HandClock()
     sandbox = Cin7Sandbox(7, clock, **{"quota": (), **knobs})
     headers = {"Authorization": aiohttp.encode_basic_auth(*sandbox.credentials.values())}
-    # aiohttp repeats a GET whose connection broke, which would use a fault up unseen.
-    connector = aiohttp.TCPConnector(force_close=True)
-    async with (
-        SandboxServer(sandbox) as server,
-        aiohttp.ClientSession(headers=headers, connector=connector) as http,
-    ):
+    async with SandboxServer(sandbox) as server, aiohttp.ClientSession(headers=headers) as http:
         yield Cin7Calls(sandbox, clock, server.url, http)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
 
 from aiohttp import web
 
@@ -84,7 +85,7 @@ class Server:
         )
         now = self._clock()
         call: Call = {"at": format_time(now), "method": asked.method, "path": asked.path}
-        call |= {"query": request.query_string, "status": None, "fault": None}
+        call |= {"query": unquote_plus(asked.raw_query), "status": None, "fault": None}
         self.calls.append(call)
         if not self._quota.admits(now):
             # Seen live as bare text rather than as a JSON string.

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import pytest
 
 from connectors.cin7_omni.sandbox.books import RESOURCES
-from connectors.cin7_omni.sandbox.fields import Record
 from connectors.cin7_omni.sandbox.where import WhereError, as_cin7_reads, matches, parse
+
+if TYPE_CHECKING:
+    from connectors.cin7_omni.sandbox.fields import Record
 
 TABLE = RESOURCES["CreditNotes"].table
 NOTE: Record = {

@@ -1,0 +1,173 @@
+"""How a delivery's row changes with what came of it, and the sentence told about it. No database, no clock.
+
+Every function changes the row it is given and leaves the writing to :mod:`hub.dispatch.record`.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from hub.dispatch.policy import next_look_at, retry_wait
+from hub.outcomes import Outcome, Prepared, Sighting, SightingKind, Status, Verdict
+from hub.store.timeline import entry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from hub.dispatch.opening import OpenedConnection
+    from hub.store.models import Delivery, TimelineEntry
+
+TWO_MINUTES_S = 120
+TWO_HOURS_S = 7200
+
+
+class Transitions:
+    """The changes of one connection's deliveries.
+
+    Args:
+        opened: for names, nouns and the times of looks.
+        random: gives 0 to 1, for jitter.
+    """
+
+    def __init__(self, opened: OpenedConnection, random: Callable[[], float]) -> None:
+        self._opened = opened
+        self._random = random
+        self._noun = opened.connector.schema.document_noun
+        self._title = opened.connector.schema.title
+
+    @staticmethod
+    def freeze(row: Delivery, answer: Prepared, mapping_version: int) -> None:
+        """Keeps what was prepared; every attempt sends just this."""
+        row.request, row.reference = answer.request, answer.reference
+        row.origins = json.dumps(dict(answer.origins), ensure_ascii=False)
+        row.warnings = json.dumps(list(answer.warnings), ensure_ascii=False)
+        row.total = str(answer.total) if answer.total else None
+        row.mapping_version = mapping_version
+
+    def settle(self, row: Delivery, outcome: Outcome, now: datetime) -> TimelineEntry:
+        """Changes a row as an outcome demands, and says so in one sentence."""
+        name = self._opened.row.name
+        row.reason, row.fix, row.verdict = outcome.reason or None, outcome.fix, outcome.verdict
+        match outcome.verdict:
+            case Verdict.CREATED | Verdict.ADOPTED if outcome.document is not None:
+                row.document_id = outcome.document.document_id
+                row.document_reference = outcome.document.reference
+                row.is_open = True
+                self.end(row, Status.DONE, outcome.verdict, None)
+                made = "was created" if outcome.verdict is Verdict.CREATED else "was found, made earlier"
+                text = (
+                    f"The {self._noun} {row.document_id} ({row.document_reference}) {made} in {self._title}."
+                )
+                return entry(row.rma_id, now, f"delivery.{outcome.verdict}", text)
+            case Verdict.SKIPPED:
+                self.end(row, Status.SKIPPED, Verdict.SKIPPED, outcome.reason)
+                return entry(row.rma_id, now, "delivery.skipped", f"Nothing was written: {outcome.reason}.")
+            case Verdict.RETRY:
+                return self._later(row, outcome, now)
+            case Verdict.PAUSED:
+                row.status, row.next_attempt_at = Status.PENDING, now
+                text = f"Connection {name} is paused, and this waits for it: {outcome.reason}."
+                return entry(row.rma_id, now, "delivery.paused", text)
+            case Verdict.REJECTED:
+                return self.attention(row, now, outcome.reason, outcome.fix, Verdict.REJECTED)
+            case _:
+                return self.doubt(row, now, outcome.reason)
+
+    def _later(self, row: Delivery, outcome: Outcome, now: datetime) -> TimelineEntry:
+        wait = retry_wait(max(row.attempts, 1), jitter=self._random(), asked=outcome.retry_after)
+        if wait is None:
+            reason = f"given up after {row.attempts} attempts: {outcome.reason}"
+            return self.attention(row, now, reason, outcome.fix, Verdict.RETRY)
+        row.status, row.next_attempt_at = Status.PENDING, now + wait
+        text = f"Not sent, and tried again in {_spell(wait)}: {outcome.reason}."
+        return entry(row.rma_id, now, "delivery.retry", text)
+
+    def doubt(self, row: Delivery, now: datetime, reason: str) -> TimelineEntry:
+        """The answer was lost: look, again and again, before anything is sent."""
+        row.status, row.verdict, row.reason = Status.IN_DOUBT, Verdict.IN_DOUBT, reason
+        row.lost_at, row.looks = now, 0
+        row.next_attempt_at = next_look_at(now, 0, self._opened.doubt_looks)
+        text = (
+            f"It is not known whether the {self._noun} was made ({reason}). "
+            f"The hub looks in {self._title} before anything is sent again."
+        )
+        return entry(row.rma_id, now, "delivery.in_doubt", text)
+
+    def after_look(self, row: Delivery, answer: Sighting | Outcome, now: datetime) -> TimelineEntry | None:
+        """After a look for a document in doubt. None when there is nothing to tell."""
+        if isinstance(answer, Outcome):
+            # The look itself failed: nothing was learnt, so it does not count as one of the looks.
+            wait = timedelta(seconds=self._opened.doubt_looks[0])
+            if answer.retry_after:
+                wait = max(wait, answer.retry_after)
+            row.next_attempt_at = now + wait
+            row.reason = f"not known whether it was made, and the look failed: {answer.reason}"
+            return None
+        if answer.kind is not SightingKind.ABSENT:
+            return self._seen(row, answer, now)
+        row.looks += 1
+        row.next_attempt_at = next_look_at(row.lost_at or now, row.looks, self._opened.doubt_looks)
+        if row.next_attempt_at is None:
+            row.status, row.next_attempt_at = Status.PENDING, now
+            text = f"Looked {row.looks} times: no {self._noun} was made. The same request is sent again."
+        else:
+            due = row.next_attempt_at.strftime("%H:%M:%S")
+            text = f"Looked: no {self._noun} yet. Looking again at {due} UTC."
+        return entry(row.rma_id, now, "delivery.looked", text)
+
+    def _seen(self, row: Delivery, sighting: Sighting, now: datetime) -> TimelineEntry:
+        """Anything but absent."""
+        if sighting.kind is SightingKind.OURS:
+            outcome = Outcome(delivery_id=row.id, verdict=Verdict.ADOPTED, document=sighting.documents[0])
+            return self.settle(row, outcome, now)
+        reason = sighting.reason or f"the look found {sighting.kind}"
+        seen = ", ".join(document.document_id for document in sighting.documents)
+        fix = f"look at {self._noun} {seen} in {self._title} and decide which one counts"
+        return self.attention(row, now, reason, fix, Verdict.IN_DOUBT)
+
+    def attention(
+        self, row: Delivery, now: datetime, reason: str, fix: str, verdict: Verdict
+    ) -> TimelineEntry:
+        """Nothing more happens until a person has looked."""
+        self.end(row, Status.ATTENTION, verdict, reason)
+        row.fix = fix
+        advice = f" To mend it: {fix}." if fix else ""
+        return entry(row.rma_id, now, "delivery.attention", f"Needs a person: {reason}.{advice}")
+
+    @staticmethod
+    def end(row: Delivery, status: Status, verdict: Verdict, reason: str | None) -> None:
+        """Nothing more is due."""
+        row.status, row.verdict, row.reason = status, verdict, reason
+        row.next_attempt_at = row.lost_at = None
+
+
+def after_refusal(outcome: Outcome, answer: Sighting | Outcome) -> Outcome:
+    """What a refusal really was, once looked up: it may have been caused by our own earlier document."""
+    if isinstance(answer, Outcome):
+        return Outcome(
+            delivery_id=outcome.delivery_id,
+            verdict=Verdict.IN_DOUBT,
+            reason=f"{outcome.reason}; and the look for an earlier one failed: {answer.reason}",
+        )
+    if answer.kind is SightingKind.OURS:
+        return Outcome(delivery_id=outcome.delivery_id, verdict=Verdict.ADOPTED, document=answer.documents[0])
+    if answer.kind is SightingKind.ABSENT:
+        return outcome
+    return Outcome(
+        delivery_id=outcome.delivery_id,
+        verdict=Verdict.REJECTED,
+        reason=f"{outcome.reason}; {answer.reason}",
+        fix=outcome.fix,
+    )
+
+
+def _spell(wait: timedelta) -> str:
+    seconds = round(wait.total_seconds())
+    if seconds < TWO_MINUTES_S:
+        return f"{max(seconds, 1)} s"
+    if seconds < TWO_HOURS_S:
+        return f"{round(seconds / 60)} min"
+    return f"{round(seconds / 3600)} h"
