@@ -79,6 +79,11 @@ class Route:
     fix: str = ""
 
 
+def is_past_approval(rma: Rma) -> bool:
+    """True when the platform says that it was approved and has gone on since."""
+    return rma.status.strip().casefold() in _PAST_APPROVAL
+
+
 def name_key(name: str) -> str:
     """What return method names are compared by: without case, runs of blanks as one."""
     return " ".join(name.casefold().split())
@@ -127,7 +132,7 @@ def _why_kept(item: Item, methods: Mapping[str, MethodBinding]) -> str:
 
 
 def _not_seen_approved(rma: Rma, items: tuple[Item, ...], kept: tuple[tuple[Item, str], ...]) -> Route:
-    if rma.status.strip().casefold() in _PAST_APPROVAL:
+    if is_past_approval(rma):
         reason = (
             f"the RMA is {rma.status} already, and the hub never saw it approved; it may be credited already"
         )

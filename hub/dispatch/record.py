@@ -59,11 +59,28 @@ class Recorder:
         self._noun = opened.connector.schema.document_noun
         self._rows = Transitions(opened, hub.clock.random.random)
 
-    async def save(self, rows: Sequence[Delivery], story: Sequence[TimelineEntry]) -> None:
-        """Writes changed rows and what is told about them, in one transaction."""
+    async def save(self, rows: Sequence[Delivery], story: Sequence[TimelineEntry]) -> set[str]:
+        """Writes changed rows and what is told about them, in one transaction.
+
+        A row that somebody else changed since it was read is left as they made it: a cancellation that
+        arrives while a request is prepared must not be undone by writing the prepared row.
+
+        Returns:
+            The ids of the rows that were written.
+        """
         async with in_transaction():
             await self._claim.check()
-            await self._write(rows, story)
+            unchanged = await self._unchanged(rows)
+            written = [row for row in rows if row.id in unchanged]
+            mine = {row.rma_id for row in written}
+            await self._write(written, [each for each in story if each.rma_id in mine])
+        return unchanged
+
+    async def _unchanged(self, rows: Sequence[Delivery]) -> set[str]:
+        """Which rows still are as they were read; locks them until the transaction ends."""
+        versions = {row.id: row.version for row in rows}
+        stored = await Delivery.filter(id__in=list(versions)).select_for_update().only("id", "version")
+        return {row.id for row in stored if row.version == versions[row.id]}
 
     async def _write(self, rows: Sequence[Delivery], story: Sequence[TimelineEntry]) -> None:
         now = self._clock.now()
@@ -107,8 +124,8 @@ class Recorder:
                 story.append(self._rows.attention(row, now, answer.reason, answer.fix, Verdict.REJECTED))
             else:
                 story.append(self._rows.settle(row, answer, now))
-        await self.save(rows, story)
-        return ready
+        written = await self.save(rows, story)
+        return [row for row in ready if row.id in written]
 
     # --- send ------------------------------------------------------------------------------------------
 
@@ -121,10 +138,8 @@ class Recorder:
         now = self._clock.now()
         async with in_transaction():
             await self._claim.check()
-            ids = [row.id for row in rows]
-            still = await Delivery.filter(id__in=ids, status=Status.PENDING).select_for_update()
-            by_id = {row.id: row for row in still}
-            sending = [by_id[row_id] for row_id in ids if row_id in by_id]
+            unchanged = await self._unchanged(rows)
+            sending = [row for row in rows if row.id in unchanged]
             for row in sending:
                 row.status = Status.SENDING
                 row.attempts += 1

@@ -9,7 +9,7 @@ from hub.errors import EventError
 from hub.inbound.later import contradict_or_note
 from hub.outcomes import Status, Verdict
 from hub.rma import MethodType
-from hub.routing import Decision, MethodBinding, Route, route
+from hub.routing import Decision, MethodBinding, Route, is_past_approval, route
 from hub.store.database import in_transaction
 from hub.store.models import Delivery, Event, ReturnMethod, Rma, RmaItem, Store
 from hub.store.timeline import tell
@@ -64,18 +64,12 @@ async def accept(
     async with in_transaction():
         known = await Event.get_or_none(source=source, event_id=event_id).select_related("rma")
         if known is not None:
-            return await _duplicate(known, event)
+            return await _duplicate(known, event, store)
         now = clock.now()
         held_rma = Rma.filter(platform=event.rma.platform, rma_id=event.rma.rma_id)
         row = await held_rma.select_for_update().first()
         if row is not None and row.store_id != store.id:
-            other = await Store.get(id=row.store_id)
-            raise EventError(
-                f"accept RMA {event.rma.rma_id} for store {store.name}",
-                why=f"store {other.name} has it already, and an RMA number is unique on the whole platform",
-                fix="submit it with the store it belongs to: `--store NAME`",
-                status=409,
-            )
+            raise await _elsewhere(row, store)
         held = row.last_updated_at if row else None
         is_stale = bool(held and event.rma.last_updated_at and event.rma.last_updated_at < held)
         if row is None:
@@ -96,7 +90,9 @@ async def accept(
         return await _apply(clock, row, event, event_id)
 
 
-async def _duplicate(known: Event, event: IncomingEvent) -> Accepted:
+async def _duplicate(known: Event, event: IncomingEvent, store: Store) -> Accepted:
+    if known.rma.store_id != store.id:
+        raise await _elsewhere(known.rma, store)
     if known.document != event.text:
         raise EventError(
             f"accept event {known.event_id}",
@@ -110,6 +106,16 @@ async def _duplicate(known: Event, event: IncomingEvent) -> Accepted:
         rma_id=known.rma.rma_id,
         duplicate=True,
         delivery_id=delivery.id if delivery else None,
+    )
+
+
+async def _elsewhere(row: Rma, store: Store) -> EventError:
+    other = await Store.get(id=row.store_id)
+    return EventError(
+        f"accept RMA {row.rma_id} for store {store.name}",
+        why=f"store {other.name} has it already, and an RMA number is unique on the whole platform",
+        fix=f"submit it with the store it belongs to: `--store {other.name}`",
+        status=409,
     )
 
 
@@ -136,7 +142,7 @@ async def _apply(clock: Clock, row: Rma, event: IncomingEvent, event_id: str) ->
     row.last_updated_at = rma.last_updated_at or row.last_updated_at
     await row.save()
     delivery = await Delivery.filter(rma_id=row.id).select_for_update().first()
-    if delivery is not None and (delivery.attempts or delivery.status not in _REROUTED):
+    if delivery is not None and not _is_decided_anew(delivery, rma, previous):
         await contradict_or_note(row, rma, previous, now)
         return Accepted(event_id=event_id, rma_id=row.rma_id, duplicate=False, delivery_id=delivery.id)
     decided = await decide(row, rma)
@@ -167,8 +173,17 @@ async def _apply(clock: Clock, row: Rma, event: IncomingEvent, event_id: str) ->
     )
 
 
-# Nothing has gone out from these: what the platform says now decides anew.
-_REROUTED = (Status.PENDING, Status.ATTENTION, Status.SKIPPED)
+def _is_decided_anew(delivery: Delivery, rma: domain.Rma, previous: str) -> bool:
+    """Whether what the platform says now decides about a delivery that exists already.
+
+    Never once something may have gone out. One that was skipped stays so while the RMA merely changes (a
+    label, a comment): the merchant may have credited it by hand since. Only a new approval decides anew.
+    """
+    if delivery.attempts or delivery.status in {Status.DONE, Status.SENDING, Status.IN_DOUBT}:
+        return False
+    if is_past_approval(rma):
+        return False
+    return delivery.status is not Status.SKIPPED or rma.status != previous
 
 
 async def decide(row: Rma, rma: domain.Rma) -> Route:

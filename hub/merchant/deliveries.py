@@ -12,7 +12,7 @@ from hub.inbound.document import parse_rma
 from hub.outcomes import Status
 from hub.routing import Decision
 from hub.store.database import in_transaction
-from hub.store.models import Attempt, Delivery, Rma, RmaItem
+from hub.store.models import Attempt, Connection, Delivery, Rma, RmaItem
 from hub.store.timeline import tell
 
 if TYPE_CHECKING:
@@ -94,6 +94,13 @@ async def retry(clock: Clock, delivery: Delivery) -> str:
             )
         now = clock.now()
         if row.attempts:
+            connection = await Connection.get(id=row.connection_id)
+            if connection.removed_at is not None:
+                raise ConflictError(
+                    f"retry delivery {row.id}: its connection {connection.name!r} was removed",
+                    why="only that connection can tell whether an earlier attempt made a document",
+                    fix="look in the ERP yourself, and make the document there by hand if it is missing",
+                )
             row.status, row.next_attempt_at, row.looks, row.lost_at = Status.IN_DOUBT, now, 0, now
             row.version += 1
             row.updated_at = now

@@ -242,6 +242,8 @@ class Delivery(Model):
     class Meta:
         table = "delivery"
         indexes = (
+            # For the doorbell: whoever has something due, over all connections.
+            Index(fields=("status", "next_attempt_at")),
             Index(fields=("connection_id", "status", "next_attempt_at")),
             Index(fields=("connection_id", "document_id")),
             Index(fields=("connection_id", "is_open")),

@@ -172,7 +172,10 @@ class SandboxServer:
         ) -> web.StreamResponse:
             self._busy.add(request.protocol)
             try:
-                return await handler(request)
+                response = await handler(request)
+                if self._listener is None:
+                    response.force_close()  # tells the client that this connection is no use any more
+                return response
             finally:
                 self._busy.discard(request.protocol)
 

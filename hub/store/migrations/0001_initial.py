@@ -144,7 +144,7 @@ class Migration(migrations.Migration):
                 ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
                 ('updated_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
             ],
-            options={'table': 'delivery', 'app': 'hub', 'indexes': [Index(fields=['connection_id', 'status', 'next_attempt_at']), Index(fields=['connection_id', 'document_id']), Index(fields=['connection_id', 'is_open'])], 'pk_attr': 'id', 'table_description': 'The one document of one RMA: the unit of work.'},
+            options={'table': 'delivery', 'app': 'hub', 'indexes': [Index(fields=['status', 'next_attempt_at']), Index(fields=['connection_id', 'status', 'next_attempt_at']), Index(fields=['connection_id', 'document_id']), Index(fields=['connection_id', 'is_open'])], 'pk_attr': 'id', 'table_description': 'The one document of one RMA: the unit of work.'},
             bases=['Model'],
         ),
         ops.CreateModel(
