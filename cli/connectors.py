@@ -88,8 +88,8 @@ def _print_fields(title: str, option: str, fields: list[dict[str, Any]]) -> None
 
 
 @app.command(epilog="Example: hub connectors schema cin7_omni > cin7.schema.json")
-def schema(name: Name) -> None:
-    """Print the JSON Schemas of a connector's credentials, settings and mapping."""
+def schema(name: Name, as_json: Json = False) -> None:
+    """Print the JSON Schemas of a connector's credentials, settings and mapping, for editors and forms."""
 
     def work() -> dict[str, Any]:
         from hub.registry import Registry
@@ -103,7 +103,7 @@ def schema(name: Name) -> None:
             "mapping": described.mapping.model_json_schema(),
         }
 
-    finish(work, print_json, as_json=False)
+    finish(work, print_json, as_json=as_json)
 
 
 def _shown(connector: Connector) -> dict[str, Any]:

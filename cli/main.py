@@ -6,7 +6,18 @@ from typing import Annotated
 
 import typer
 
-from cli import connections, connectors, deliveries, methods, operating, polling, rmas, sandboxes, stores
+from cli import (
+    connections,
+    connectors,
+    deliveries,
+    mapping,
+    methods,
+    operating,
+    polling,
+    rmas,
+    sandboxes,
+    stores,
+)
 from cli.running import flags
 
 app = typer.Typer(
@@ -33,6 +44,7 @@ app.command("poll")(polling.poll)
 app.add_typer(stores.app, name="stores")
 app.add_typer(connectors.app, name="connectors")
 app.add_typer(connections.app, name="connections")
+app.add_typer(mapping.app, name="mapping")
 app.add_typer(methods.app, name="methods")
 app.add_typer(rmas.app, name="rmas")
 app.add_typer(deliveries.app, name="deliveries")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,12 +36,13 @@ def submit(
     """Accept one RMA. Submitting it again changes nothing."""
 
     async def work(hub: Hub) -> dict[str, Any]:
+        from cli.files import read_file
         from hub.inbound.accept import accept
         from hub.inbound.event import MAX_BYTES, read_event
         from hub.merchant import stores
 
         owner = await stores.get(store)
-        accepted = await accept(hub.clock, owner, read_event(_read(file, MAX_BYTES)), source=SOURCE)
+        accepted = await accept(hub.clock, owner, read_event(read_file(file, MAX_BYTES)), source=SOURCE)
         if wait is not None and accepted.delivery_id:
             await _settled(hub, accepted.delivery_id, wait)
         return await _submitted(hub, owner, accepted)
@@ -102,29 +102,6 @@ def _summary(delivery: dict[str, Any]) -> str:
         return f"{delivery['status']}, document {delivery['document']['id']} ({delivery['reference']})"
     reason = f": {delivery['reason']}" if delivery["reason"] else ""
     return f"{delivery['status']}{reason}"
-
-
-def _read(file: str, most: int) -> bytes:
-    from hub.errors import ConfigError, EventError
-
-    try:
-        if file == "-":
-            raw = sys.stdin.buffer.read(most + 1)
-            size = len(raw)
-        else:
-            path = Path(file)
-            size = path.stat().st_size
-            raw = path.read_bytes() if size <= most else b""
-    except OSError as error:
-        raise ConfigError(f"read {file}", why=error.strerror or str(error), fix="check the name") from error
-    if size > most:
-        raise EventError(
-            f"read {file}",
-            why=f"it is larger than the {most:,} bytes an RMA may have",
-            fix="submit one RMA at a time, or many with `hub rmas import FILE.jsonl`, one on each line",
-            status=413,
-        )
-    return raw
 
 
 @app.command("import", epilog="Example: hub rmas import returns.jsonl")

@@ -88,7 +88,7 @@ class Recorder:
             row.version += 1
             row.updated_at = now
         if rows:
-            await Delivery.bulk_update(rows, fields=ROW_FIELDS)
+            await Delivery.bulk_update(rows, fields=ROW_FIELDS, batch_size=250)
         if story:
             await TimelineEntry.bulk_create(story)
 

@@ -186,18 +186,22 @@ def _is_decided_anew(delivery: Delivery, rma: domain.Rma, previous: str) -> bool
     return delivery.status is not Status.SKIPPED or rma.status != previous
 
 
-async def decide(row: Rma, rma: domain.Rma) -> Route:
-    """Routes an RMA by its store's return methods as they are now."""
-    methods = {
+async def methods_of(store_id: int) -> dict[str, MethodBinding]:
+    """A store's return methods as routing wants them."""
+    return {
         method.name_key: MethodBinding(
             name=method.name,
             kind=MethodType(method.type),
             connection_id=method.connection_id,
             location_id=method.location_id,
         )
-        for method in await ReturnMethod.filter(store_id=row.store_id)
+        for method in await ReturnMethod.filter(store_id=store_id)
     }
-    return route(rma, methods)
+
+
+async def decide(row: Rma, rma: domain.Rma) -> Route:
+    """Routes an RMA by its store's return methods as they are now."""
+    return route(rma, await methods_of(row.store_id))
 
 
 async def place(delivery: Delivery, decided: Route, now: datetime) -> None:
