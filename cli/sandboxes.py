@@ -63,7 +63,8 @@ def start(
                 [[name, text] for name, text in sandbox.faults.items()], ["FAULT", "WHAT IT DOES"], empty=""
             )
             return
-        asyncio.run(_serve(connector, sandbox, port, [parse_fault(each) for each in fault or []], as_json))
+        faults = [parse_fault(each, sandbox.faults) for each in fault or []]
+        asyncio.run(_serve(connector, sandbox, port, faults, as_json))
 
     finish(work, lambda _: None, as_json=False)
 
@@ -85,12 +86,12 @@ def _make(connector: str, seed: int) -> Sandbox:
 async def _serve(connector: str, sandbox: Sandbox, port: int, faults: list[Fault], as_json: bool) -> None:
     from hub.testing.serving import SandboxServer
 
-    for fault in faults:
-        sandbox.inject(fault)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with SandboxServer(sandbox, port=port) as server:
+        for each in faults:
+            sandbox.inject(each)
         settings = dict(sandbox.settings(server.url))
         if as_json:
             print_json({"url": server.url, "credentials": dict(sandbox.credentials), "settings": settings})

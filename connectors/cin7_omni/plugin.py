@@ -9,7 +9,7 @@ from connectors.cin7_omni import finding, polling
 from connectors.cin7_omni.checking import check
 from connectors.cin7_omni.client import Client
 from connectors.cin7_omni.config import Credentials, Mode, Settings
-from connectors.cin7_omni.mapping import MappingDocument
+from connectors.cin7_omni.mapping_document import MappingDocument
 from connectors.cin7_omni.models import CreditNoteRow
 from connectors.cin7_omni.note import build_note
 from connectors.cin7_omni.rereading import reread
