@@ -40,7 +40,7 @@ def main(
 
 
 operating.add_to(app)
-app.command("poll")(polling.poll)
+app.command("poll", epilog="Example: hub poll main")(polling.poll)
 app.add_typer(stores.app, name="stores")
 app.add_typer(connectors.app, name="connectors")
 app.add_typer(connections.app, name="connections")

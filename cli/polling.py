@@ -16,15 +16,12 @@ if TYPE_CHECKING:
 
 def poll(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="A connection; all when left out.")
+        str | None, typer.Argument(metavar="NAME", help="A connection; all when left out.")
     ] = None,
     store: StoreName = "default",
     as_json: Json = False,
 ) -> None:
-    """Ask the ERP now what the warehouse has received.
-
-    Example: hub poll main
-    """
+    """Ask the ERP now what the warehouse has received."""
 
     async def work(hub: Hub) -> list[dict[str, Any]]:
         from hub.dispatch.http import client_session
@@ -40,8 +37,8 @@ def poll(
             if row["error"]:
                 say(f"{row['connection']}: {row['error']}")
                 continue
-            learnt = ", ".join(row["rmas"]) or "nothing new"
-            out(f"{row['connection']}: {row['documents']} documents changed; RMAs: {learnt}")
+            learnt = f"news for {', '.join(row['rmas'])}" if row["rmas"] else "no news for any RMA"
+            out(f"{row['connection']}: {learnt} ({row['documents']} changed documents read)")
         if not rows:
             say("there are no connections to poll")
 

@@ -23,7 +23,7 @@ POLL_S = 0.1
 SETTLED = {"done", "attention", "skipped"}
 
 
-@app.command(epilog="Example: hub rmas submit rma.json --wait")
+@app.command(epilog="Example: hub rmas submit rma.json --wait 20")
 def submit(
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="The RMA document, or - for stdin.")],
     wait: Annotated[

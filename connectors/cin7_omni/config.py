@@ -6,6 +6,7 @@ Forms, command options and documentation come from these models; the text under 
 from __future__ import annotations
 
 import ipaddress
+import json
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any
@@ -21,6 +22,8 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+
+from connectors.cin7_omni.rules import DEFAULT_RULES, Rule
 
 LIVE_BASE_URL = "https://api.cin7.com/api"
 """https://api.cin7.com/api/Help"""
@@ -50,6 +53,35 @@ class Mode(StrEnum):
 
     LIVE = "live"
     SHADOW = "shadow"
+
+
+class Prices(StrEnum):
+    """With or without tax."""
+
+    GROSS = "gross"
+    NET = "net"
+
+
+class Fees(StrEnum):
+    """Where the return's fees stand on the note."""
+
+    OFF = "off"
+    FREIGHT = "freight"
+    SURCHARGE = "surcharge"
+
+
+class FeeSign(StrEnum):
+    """How a fee is written."""
+
+    MINUS = "minus"
+    PLUS = "plus"
+
+
+class ShortReceipts(StrEnum):
+    """What becomes of units that did not arrive."""
+
+    FLAG = "flag"
+    NOT_RETURNED = "not_returned"
 
 
 class Credentials(BaseModel):
@@ -95,10 +127,21 @@ class Credentials(BaseModel):
         return value
 
 
-def _read_seconds(value: object) -> object:
+def _read_list(value: object) -> object:
     """Takes ``5,60,300`` as well as a list."""
     if isinstance(value, str):
         return [part for part in (part.strip() for part in value.split(",")) if part]
+    return value
+
+
+def _read_rules(value: object) -> object:
+    """Takes the rules as JSON text as well as a list."""
+    if isinstance(value, str):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            msg = 'must be JSON, like [{"status": ["VOID"], "then": "flag"}]'
+            raise ValueError(msg) from None
     return value
 
 
@@ -121,10 +164,22 @@ class Settings(BaseModel):
     """Seconds from one look for received goods to the next."""
     doubt_looks: Annotated[
         tuple[Annotated[int, Field(ge=0, le=86_400)], ...],
-        BeforeValidator(_read_seconds),
+        BeforeValidator(_read_list),
         Field(min_length=1, max_length=10),
     ] = (5, 60, 300)
     """Seconds after a lost answer at which Cin7 is searched; only after the last is a note sent again."""
+    prices: Prices = Prices.GROSS
+    """gross sends what was paid with tax (taxStatus Incl); net sends it without (taxStatus Excl)."""
+    credited_resolutions: Annotated[tuple[str, ...], BeforeValidator(_read_list)] = ()
+    """Resolutions that are credited, by name or type, like Refund,Store credit; empty credits all."""
+    fees: Fees = Fees.OFF
+    """Put the return's fees (restocking, return, shipment) on the note as freight or surcharge, or off."""
+    fee_sign: FeeSign = FeeSign.MINUS
+    """minus writes a fee as a negative amount, so that it lowers the credit; plus as a positive one."""
+    rules: Annotated[tuple[Rule, ...], BeforeValidator(_read_rules), Field(max_length=50)] = DEFAULT_RULES
+    """What a note's state means for the goods: the first rule that holds decides, none means ignore."""
+    short_receipts: ShortReceipts = ShortReceipts.FLAG
+    """When a completed note has fewer units than expected: flag, or count the rest as not_returned."""
 
     @field_validator("base_url")
     @classmethod

@@ -72,7 +72,8 @@ class Flush:
         async def find(batch: Sequence[hookspecs.Delivery]) -> Sequence[Sighting]:
             return await opened.connector.find_documents(opened.view, batch)
 
-        return await halving(find, deliveries, (RejectedError, PluginError))
+        with opened.session.about(_ids(deliveries)):
+            return await halving(find, deliveries, (RejectedError, PluginError))
 
     async def _deliver(self, rows: Sequence[Delivery]) -> None:
         fresh = [row for row in rows if row.request is None]
@@ -91,7 +92,8 @@ class Flush:
         ) -> Sequence[Prepared | Rejected]:
             return await opened.connector.prepare(opened.view, batch)
 
-        answers = await halving(prepare, deliveries, (RejectedError, PluginError))
+        with opened.session.about(_ids(deliveries)):
+            answers = await halving(prepare, deliveries, (RejectedError, PluginError))
         versions = {each.delivery_id: each.mapping_version for each in deliveries}
         ready = await self._record.prepared(rows, answers, versions)
         await self._pause_if_asked(answers)
@@ -111,7 +113,8 @@ class Flush:
                 raise
 
         # Only a refusal of the whole batch unread is sent again in halves: nothing of it was applied.
-        outcomes = await halving(send, deliveries, (RejectedError,), was_sending=True)
+        with opened.session.about(_ids(deliveries)):
+            outcomes = await halving(send, deliveries, (RejectedError,), was_sending=True)
         refused = [each for each in outcomes if each.verdict is Verdict.REJECTED]
         if refused:
             outcomes = await self._looked_up(deliveries, outcomes, refused)
@@ -150,3 +153,7 @@ class Flush:
         else:
             return
         await Connection.filter(id=row.id).update(batch_limit=limit)
+
+
+def _ids(deliveries: Sequence[hookspecs.Delivery]) -> list[str]:
+    return [each.delivery_id for each in deliveries]

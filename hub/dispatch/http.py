@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -14,7 +15,7 @@ from hub.errors import ConfigError, InDoubtError, RetriableError
 from hub.hookspecs import HttpReply
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from hub.clock import Clock
     from hub.hookspecs import ConnectorSchema
@@ -63,6 +64,26 @@ class LoggedSession:
         self._secrets = _spellings(secrets)
         self._before_write = before_write
         self._turn = asyncio.Lock()
+        self._about: Sequence[str] = ()
+        self._can_wait = False
+
+    @contextmanager
+    def about(self, delivery_ids: Sequence[str]) -> Iterator[None]:
+        """Within the block calls are logged as being about these deliveries."""
+        before, self._about = self._about, delivery_ids
+        try:
+            yield
+        finally:
+            self._about = before
+
+    @contextmanager
+    def in_background(self) -> Iterator[None]:
+        """Within the block calls leave a part of the quota to live RMAs."""
+        before, self._can_wait = self._can_wait, True
+        try:
+            yield
+        finally:
+            self._can_wait = before
 
     async def request(
         self,
@@ -84,6 +105,8 @@ class LoggedSession:
                 method=method,
                 url=self._redact(address),
                 request_body=self._redact((body or b"")[:KEPT_BODY].decode(errors="replace")),
+                about=self._about,
+                can_wait=self._can_wait,
             )
             wait = (exchange.at - self._clock.now()).total_seconds()
             if wait > 0:

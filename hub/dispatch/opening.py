@@ -35,6 +35,7 @@ class OpenedConnection:
     row: models.Connection
     connector: Connector
     view: hookspecs.Connection
+    session: LoggedSession
 
     @property
     def doubt_looks(self) -> Sequence[float]:
@@ -103,7 +104,7 @@ def open_connection(
     view = hookspecs.Connection(
         name=row.name, credentials=credentials, settings=settings, http=session, now=hub.clock.now
     )
-    return OpenedConnection(row=row, connector=connector, view=view)
+    return OpenedConnection(row=row, connector=connector, view=view, session=session)
 
 
 async def views(rows: Sequence[models.Delivery], connection: models.Connection) -> list[hookspecs.Delivery]:

@@ -43,9 +43,9 @@ async def poll(hub: Hub, opened: OpenedConnection, claim: Claim) -> PollReport:
     pages, documents, rmas = 0, 0, set[str]()
     try:
         while True:
-            page = await opened.connector.poll_validations(
-                opened.view, row.poll_cursor, await _open_documents(row)
-            )
+            open_documents = await _open_documents(row)
+            with opened.session.in_background():
+                page = await opened.connector.poll_validations(opened.view, row.poll_cursor, open_documents)
             async with in_transaction():
                 await claim.check()
                 rmas.update(await apply_receipts(row.id, row.connector, page.receipts))

@@ -6,21 +6,39 @@ their own, and the log of calls is written anyway.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from hub.errors import RetriableError
+from hub.hookspecs import QuotaWindow
 from hub.store.database import in_transaction
-from hub.store.models import Connection, Exchange
+from hub.store.models import Connection, Exchange, ExchangeDelivery
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from hub.hookspecs import ConnectorSchema, QuotaWindow
+    from hub.hookspecs import ConnectorSchema
 
 LONGEST_WAIT = timedelta(seconds=70)
 """Longer waits are not slept through: the work goes back to its row with the time it is due."""
+
+
+RESERVED = 0.2
+"""Share of each larger window that polls and previews leave free, so that a live RMA never waits for them."""
+SMALLEST_SHARED = 10
+"""Windows of fewer calls are too short to be divided: whoever waits, waits a moment only."""
+
+
+def background(windows: Sequence[QuotaWindow]) -> tuple[QuotaWindow, ...]:
+    """The windows as a caller sees them who can wait."""
+    return tuple(
+        QuotaWindow(calls=window.calls - round(window.calls * RESERVED), per=window.per)
+        if window.calls >= SMALLEST_SHARED
+        else window
+        for window in windows
+    )
 
 
 def earliest(
@@ -46,9 +64,27 @@ def earliest(
 
 
 async def reserve(
-    connection_id: str, schema: ConnectorSchema, now: datetime, *, method: str, url: str, request_body: str
+    connection_id: str,
+    schema: ConnectorSchema,
+    now: datetime,
+    *,
+    method: str,
+    url: str,
+    request_body: str,
+    about: Sequence[str] = (),
+    can_wait: bool = False,
 ) -> Exchange:
     """Takes the next free place in the connection's quota and writes the call down.
+
+    Args:
+        connection_id: whose quota.
+        schema: its windows and spacing.
+        now: the present.
+        method: for the log.
+        url: for the log, redacted.
+        request_body: for the log, redacted.
+        about: ids of the deliveries the call is about.
+        can_wait: True for polls and previews, which leave a part of the quota to live RMAs.
 
     Raises:
         RetriableError: the next place is further away than :data:`LONGEST_WAIT`.
@@ -58,7 +94,7 @@ async def reserve(
         await Connection.select_for_update().get(id=connection_id)
         calls = Exchange.filter(connection_id=connection_id).order_by("-at", "-id")
         filling = []
-        for window in schema.quota:
+        for window in background(schema.quota) if can_wait else schema.quota:
             filler = await calls.offset(window.calls - 1).first().only("id", "at")
             filling.append((window, filler.at if filler else None))
         last = await calls.first()
@@ -71,6 +107,36 @@ async def reserve(
                 fix="nothing: the hub goes on by itself then",
                 retry_after=at - now,
             )
-        return await Exchange.create(
+        exchange = await Exchange.create(
             connection_id=connection_id, at=at, method=method, url=url, request_body=request_body
         )
+        await ExchangeDelivery.bulk_create(
+            ExchangeDelivery(exchange_id=exchange.id, delivery_id=delivery_id) for delivery_id in about
+        )
+        return exchange
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usage:
+    """How full one window is.
+
+    Attributes:
+        window: which.
+        used: calls made in it, or that have their place in it already.
+        free_at: when the next call may go out; the present when there is room.
+    """
+
+    window: QuotaWindow
+    used: int
+    free_at: datetime
+
+
+async def usage(connection_id: str, schema: ConnectorSchema, now: datetime) -> list[Usage]:
+    """How full each of a connection's windows is."""
+    found = []
+    for window in schema.quota:
+        calls = Exchange.filter(connection_id=connection_id, at__gt=now - window.per)
+        filler = await calls.order_by("-at", "-id").offset(window.calls - 1).first().only("id", "at")
+        free_at = earliest(now, [(window, filler.at if filler else None)], None, schema.spacing)
+        found.append(Usage(window=window, used=await calls.count(), free_at=free_at))
+    return found

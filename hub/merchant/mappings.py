@@ -123,7 +123,8 @@ async def preview(hub: Hub, row: Connection, rma: Rma, text: str | None = None) 
             )
         async with client_session() as http:
             opened = open_connection(hub, row, http, held)
-            (answer,) = await opened.connector.prepare(opened.view, [delivery])
+            with opened.session.in_background():
+                (answer,) = await opened.connector.prepare(opened.view, [delivery])
     return answer
 
 

@@ -219,6 +219,10 @@ class Delivery(Model):
     fix = fields.TextField(default="")
     request = _text_or_null()
     """What ``prepare`` gave, frozen; NULL before."""
+    original_request = _text_or_null()
+    """What was frozen before a person edited it; NULL while nobody has."""
+    is_prepared_anew = fields.BooleanField(default=False)
+    """True when a person asked that, once a look has found nothing, the request be prepared again."""
     reference = _text_or_null()
     origins = fields.TextField(default="{}")
     warnings = fields.TextField(default="[]")
@@ -287,6 +291,24 @@ class TimelineEntry(Model):
     class Meta:
         table = "timeline_entry"
         indexes = (Index(fields=("rma_id", "id")),)
+
+
+class ExchangeDelivery(Model):
+    """Which deliveries a call was about."""
+
+    id = fields.IntField(primary_key=True)
+    exchange: ForeignKeyRelation[Exchange] = fields.ForeignKeyField(
+        "hub.Exchange", related_name="about", on_delete=fields.OnDelete.CASCADE
+    )
+    exchange_id: int
+    delivery: ForeignKeyRelation[Delivery] = fields.ForeignKeyField(
+        "hub.Delivery", related_name="exchanges", on_delete=PROTECT
+    )
+    delivery_id: str
+
+    class Meta:
+        table = "exchange_delivery"
+        indexes = (Index(fields=("delivery_id",)), Index(fields=("exchange_id",)))
 
 
 class Exchange(Model):

@@ -29,20 +29,27 @@ class Command:
     words: tuple[str, ...]
     node: TyperCommand | TyperGroup
 
-    def child(self, word: str) -> Command | None:
-        """What a word after this one calls; None when nothing is called so."""
+    def below(self, words: Sequence[str]) -> tuple[Command, Sequence[str]] | None:
+        """What words after this group's call, and the words left; None when nothing is called so.
+
+        The group itself decides, since it may take more words than its help lists.
+        """
         if not isinstance(self.node, TyperGroup):
             return None
-        node = self.node.get_command(typer.Context(self.node), word)
-        return Command(words=(*self.words, word), node=node) if node else None  # type: ignore[arg-type]
+        try:
+            name, node, left = self.node.resolve_command(typer.Context(self.node), list(words))
+        except typer.TyperException:
+            return None
+        return Command(words=(*self.words, str(name)), node=node), left  # type: ignore[arg-type]
 
     @property
     def children(self) -> list[Command]:
         """Commands below a group, as its help lists them; hidden ones are left out."""
         if not isinstance(self.node, TyperGroup):
             return []
-        found = (self.child(name) for name in self.node.list_commands(typer.Context(self.node)))
-        return [child for child in found if child and not child.node.hidden]
+        names = self.node.list_commands(typer.Context(self.node))
+        found = [below[0] for name in names if (below := self.below([name]))]
+        return [command for command in found if not command.node.hidden]
 
     @property
     def options(self) -> dict[str, int]:
@@ -133,10 +140,10 @@ def problem(command: Command, words: Sequence[str], *, is_whole: bool = True) ->
                 return f"{name} lacks its value"
             del left[: 0 if is_joined else command.options[name]]
         elif isinstance(command.node, TyperGroup):
-            child = command.child(word)
-            if child is None:
+            below = command.below([word, *left])
+            if below is None:
                 return f"{' '.join(command.words)} has no command {word}"
-            return problem(child, left, is_whole=is_whole)
+            return problem(below[0], below[1], is_whole=is_whole)
         else:
             given += 1
     return _count_problem(command, given, is_whole=is_whole)

@@ -127,6 +127,8 @@ class Migration(migrations.Migration):
                 ('reason', fields.TextField(null=True, unique=False)),
                 ('fix', fields.TextField(default='', unique=False)),
                 ('request', fields.TextField(null=True, unique=False)),
+                ('original_request', fields.TextField(null=True, unique=False)),
+                ('is_prepared_anew', fields.BooleanField(default=False)),
                 ('reference', fields.TextField(null=True, unique=False)),
                 ('origins', fields.TextField(default='{}', unique=False)),
                 ('warnings', fields.TextField(default='[]', unique=False)),
@@ -177,6 +179,16 @@ class Migration(migrations.Migration):
                 ('is_stale', fields.BooleanField(default=False)),
             ],
             options={'table': 'event', 'app': 'hub', 'unique_together': (('source', 'event_id'),), 'pk_attr': 'id', 'table_description': 'What came in, as it came in. Stored once.'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
+            name='ExchangeDelivery',
+            fields=[
+                ('id', fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('exchange', fields.ForeignKeyField('hub.Exchange', source_field='exchange_id', db_constraint=True, to_field='id', related_name='about', on_delete=OnDelete.CASCADE)),
+                ('delivery', fields.ForeignKeyField('hub.Delivery', source_field='delivery_id', db_constraint=True, to_field='id', related_name='exchanges', on_delete=OnDelete.RESTRICT)),
+            ],
+            options={'table': 'exchange_delivery', 'app': 'hub', 'indexes': [Index(fields=['delivery_id']), Index(fields=['exchange_id'])], 'pk_attr': 'id', 'table_description': 'Which deliveries a call was about.'},
             bases=['Model'],
         ),
         ops.CreateModel(
