@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.running import Json, StoreName, facts, out, pairs_of, say, table, with_hub
+from cli.running import Json, StoreName, facts, out, pairs_of, say, spelled, table, with_hub
 
 if TYPE_CHECKING:
     from hub.core import Hub
@@ -117,7 +117,7 @@ def show(name: Name, store: StoreName = "default", as_json: Json = False) -> Non
                 ("next poll", row["next_poll_at"]),
                 ("worked on by", row["claimed_by"]),
                 *[(key, value) for key, value in row["credentials"].items()],
-                *[(key, value) for key, value in row["settings"].items()],
+                *[(key, spelled(value)) for key, value in row["settings"].items()],
             ]
         )
 
@@ -126,7 +126,10 @@ def show(name: Name, store: StoreName = "default", as_json: Json = False) -> Non
 
 @app.command(epilog="Example: hub connections check main")
 def check(name: Name, store: StoreName = "default", as_json: Json = False) -> None:
-    """Try a connection against its ERP: credentials, permissions, locations. Writes nothing."""
+    """Try a connection against its ERP. Writes nothing.
+
+    Shows the permissions its credentials have, and the ids of the places where stock comes back.
+    """
 
     async def work(hub: Hub) -> dict[str, Any]:
         from hub.merchant import connections, stores
@@ -206,7 +209,10 @@ def resume(name: Name, store: StoreName = "default", as_json: Json = False) -> N
 
 @app.command(epilog="Example: hub connections remove old")
 def remove(name: Name, store: StoreName = "default", as_json: Json = False) -> None:
-    """Remove a connection and destroy its credentials; what it delivered stays on record."""
+    """Remove a connection and destroy its credentials.
+
+    What it delivered stays on record; return methods that point at it become Do not update.
+    """
 
     async def work(hub: Hub) -> dict[str, Any]:
         from hub.merchant import connections, stores

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.running import Json, facts, finish, out, print_json, table
+from cli.running import Json, facts, finish, out, print_json, spelled, table
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -53,7 +53,7 @@ def _listed(found: Found) -> dict[str, Any]:
 
 @app.command(epilog="Example: hub connectors show cin7_omni")
 def show(name: Name, as_json: Json = False) -> None:
-    """Show a connector: its credentials, its settings with their defaults, its quota."""
+    """Show a connector's credentials, settings and quota."""
 
     def work() -> dict[str, Any]:
         from hub.registry import Registry
@@ -80,7 +80,7 @@ def show(name: Name, as_json: Json = False) -> None:
 def _print_fields(title: str, option: str, fields: list[dict[str, Any]]) -> None:
     out(f"\n{title} ({option} name=value)")
     for field in fields:
-        default = "required" if field["is_required"] else f"default {field['default']}"
+        default = "required" if field["is_required"] else f"default {spelled(field['default']) or 'empty'}"
         secret = ", secret" if field["is_secret"] else ""
         out(f"  {field['name']}  ({default}{secret})")
         if field["description"]:

@@ -7,15 +7,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.running import Json, Limit, StoreName, facts, out, print_json, table, with_hub
+from cli.bulk import on_many
+from cli.running import (
+    Json,
+    Limit,
+    StoreName,
+    facts,
+    out,
+    print_json,
+    say,
+    table,
+    with_hub,
+)
 
 if TYPE_CHECKING:
     from hub.core import Hub
     from hub.store.models import Delivery
 
-app = typer.Typer(
-    help="Deliveries: the one document of each approved RMA, and what became of it.", no_args_is_help=True
-)
+app = typer.Typer(help="Deliveries: the one document of each approved RMA.", no_args_is_help=True)
 
 
 class StatusName(StrEnum):
@@ -70,19 +79,22 @@ def show(
     store: StoreName = "default",
     as_json: Json = False,
 ) -> None:
-    """Show a delivery: the exact request, where each value came from, and every attempt."""
+    """Show a delivery: its request, field by field, and its attempts."""
 
     async def work(_: Hub) -> dict[str, Any]:
         from hub.merchant import deliveries, stores
 
         row = await deliveries.get(await stores.get(store), delivery_id)
-        return {**_shown(row), **_request(row), "tries": await _tries(row)}
+        return {**_shown(row), **_request(row), "tries": await _tries(row), "calls": await _calls(row)}
 
     def print_it(row: dict[str, Any]) -> None:
         names = ("id", "rma_id", "connection", "method", "status", "verdict", "reference", "total", "reason")
         facts([(name.replace("_", " "), row[name]) for name in (*names, "fix", "next_attempt_at")])
         if row["document"]:
             out(f"document {row['document']['id']}")
+        for call in row["calls"]:
+            answer = call["status"] or call["error"] or "no answer"
+            out(f"call {call['at']}  {call['method']} {call['url']}  {answer}")
         for attempt in row["tries"]:
             verdict = attempt["verdict"] or "unfinished"
             line = f"attempt {attempt['number']}  {attempt['started_at']}  {verdict}  {attempt['reason']}"
@@ -96,26 +108,96 @@ def show(
     with_hub(work, print_it, as_json=as_json)
 
 
+@app.command(epilog="Example: hub deliveries groups")
+def groups(store: StoreName = "default", as_json: Json = False) -> None:
+    """Group what needs a person by its cause, with what to do about each."""
+
+    async def work(_: Hub) -> list[dict[str, Any]]:
+        from hub.merchant import desk, stores
+        from hub.merchant.rmas import shown_time
+
+        return [
+            {
+                "cause": group.cause,
+                "connection": group.connection,
+                "count": len(group.deliveries),
+                "first_at": shown_time(group.first_at),
+                "last_at": shown_time(group.last_at),
+                "example": group.example,
+                "fix": group.fix,
+                "rmas": [row.rma.rma_id for row in group.deliveries],
+                "deliveries": [row.id for row in group.deliveries],
+            }
+            for group in await desk.groups(await stores.get(store))
+        ]
+
+    def show(rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            over = f" over {row['connection']}" if row["connection"] else ""
+            out(f"{row['count']} x{over}: {row['example']}")
+            if row["fix"]:
+                out(f"  to mend it: {row['fix']}")
+            out(f"  since {row['first_at']}, last {row['last_at']}")
+            more = f" and {row['count'] - _NAMED} more" if row["count"] > _NAMED else ""
+            out(f"  RMAs {', '.join(row['rmas'][:_NAMED])}{more}")
+            out(f"  deliveries {' '.join(row['deliveries'][:_NAMED])}{more}")
+        if not rows:
+            say("nothing needs a person")
+
+    with_hub(work, show, as_json=as_json)
+
+
+_NAMED = 5
+
+Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID…]", help="Which ones.")]
+Cause = Annotated[
+    str | None,
+    typer.Option(metavar="TEXT", help="All that need a person and whose reason holds this text."),
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask before changing many.")]
+
+
 @app.command(epilog="Example: hub deliveries retry 3f9c")
 def retry(
-    delivery_ids: Annotated[list[str], typer.Argument(metavar="ID…", help="Which ones.")],
+    delivery_ids: Ids = None,
+    cause: Cause = None,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Prepare the request again when no earlier document is found.")
+    ] = False,
+    yes: Yes = False,
     store: StoreName = "default",
     as_json: Json = False,
 ) -> None:
     """Hand deliveries back to the hub once their cause is mended. Never makes a second document."""
 
-    async def work(hub: Hub) -> list[dict[str, Any]]:
-        from hub.merchant import deliveries, stores
+    async def each(hub: Hub, row: Delivery) -> str:
+        from hub.merchant import deliveries
 
-        owner = await stores.get(store)
-        rows = [await deliveries.get(owner, each) for each in delivery_ids]
-        return [{"id": row.id, "now": await deliveries.retry(hub.clock, row)} for row in rows]
+        return await deliveries.retry(hub.clock, row, prepare_anew=anew)
 
-    def show(rows: list[dict[str, Any]]) -> None:
-        for row in rows:
-            out(f"Delivery {row['id']}: {row['now']}.")
+    on_many(each, "retry", delivery_ids, cause, store, yes=yes, as_json=as_json)
 
-    with_hub(work, show, as_json=as_json)
+
+@app.command(epilog="Example: hub deliveries resolve 3f9c --note 'credited by hand' --document 60761")
+def resolve(
+    delivery_ids: Ids = None,
+    note: Annotated[str, typer.Option("--note", help="What was done; it stays in the RMA's story.")] = "",
+    document: Annotated[
+        str | None, typer.Option(metavar="ID", help="The ERP's id of the document that counts.")
+    ] = None,
+    cause: Cause = None,
+    yes: Yes = False,
+    store: StoreName = "default",
+    as_json: Json = False,
+) -> None:
+    """Close what a person has dealt with: no document is due, or this one counts, or a flag is settled."""
+
+    async def each(hub: Hub, row: Delivery) -> str:
+        from hub.merchant import deliveries
+
+        return await deliveries.resolve(hub.clock, row, note, document)
+
+    on_many(each, "resolve", delivery_ids, cause, store, yes=yes, as_json=as_json)
 
 
 def _shown(row: Delivery) -> dict[str, Any]:
@@ -137,6 +219,7 @@ def _request(row: Delivery) -> dict[str, Any]:
 
     return {
         "request": json.loads(row.request) if row.request else None,
+        "original_request": json.loads(row.original_request) if row.original_request else None,
         "origins": json.loads(row.origins),
         "warnings": json.loads(row.warnings),
     }
@@ -157,4 +240,22 @@ async def _tries(row: Delivery) -> list[dict[str, Any]]:
             "reason": each.reason,
         }
         for each in await deliveries.attempts(row)
+    ]
+
+
+async def _calls(row: Delivery) -> list[dict[str, Any]]:
+    from hub.merchant import deliveries
+    from hub.merchant.rmas import shown_time
+
+    return [
+        {
+            "at": shown_time(each.at),
+            "method": each.method,
+            "url": each.url,
+            "status": each.status,
+            "error": each.error or None,
+            "request_body": each.request_body,
+            "reply_body": each.reply_body,
+        }
+        for each in await deliveries.calls(row)
     ]

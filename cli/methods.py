@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from hub.core import Hub
     from hub.store.models import ReturnMethod
 
-app = typer.Typer(
-    help="Return methods: each points at a connection, or at Do not update.", no_args_is_help=True
-)
+app = typer.Typer(help="Return methods: where the returns of each one go.", no_args_is_help=True)
 
 
 class TypeName(StrEnum):

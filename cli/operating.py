@@ -58,9 +58,9 @@ def serve(
     port: Annotated[int, typer.Option(help="Port to listen on; 0 for any free one.")] = 8080,
     as_json: Json = False,
 ) -> None:
-    """Run the hub: it sends, polls and answers until it is told to stop (SIGTERM or Ctrl-C).
+    """Run the hub: it sends, polls and answers.
 
-    What is under way is finished first. Prints one line when it is ready.
+    Prints one line when it is ready. Stops with Ctrl-C or SIGTERM, and finishes what is under way first.
     """
 
     async def work(hub: Hub) -> None:

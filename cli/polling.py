@@ -38,7 +38,7 @@ def poll(
                 say(f"{row['connection']}: {row['error']}")
                 continue
             learnt = f"news for {', '.join(row['rmas'])}" if row["rmas"] else "no news for any RMA"
-            out(f"{row['connection']}: {learnt} ({row['documents']} changed documents read)")
+            out(f"{row['connection']}: {learnt} (changed documents read: {row['documents']})")
         if not rows:
             say("there are no connections to poll")
 

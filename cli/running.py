@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from hub.core import Hub
     from hub.errors import HubError
 
 Result = TypeVar("Result")
+Item = TypeVar("Item")
+
+MANY = 20
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 StoreName = Annotated[str, typer.Option("--store", metavar="NAME", help="Which store.")]
@@ -160,6 +163,26 @@ def facts(pairs: Sequence[tuple[str, object]]) -> None:
     width = max(len(name) for name, _ in pairs)
     for name, value in pairs:
         out(f"{name.ljust(width)}  {'-' if value is None or value == '' else value}")
+
+
+def spelled(value: object) -> str:
+    """A setting's value as `--set` takes it."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, list):
+        plain = all(isinstance(each, str | int) for each in value)
+        return ",".join(map(str, value)) if plain else json.dumps(value, ensure_ascii=False)
+    return str(value)
+
+
+def progress(rows: Sequence[Item], verb: str) -> Iterable[Item]:
+    """Walks through rows; when there are many and someone watches, with a bar on stderr."""
+    if len(rows) < MANY or not sys.stderr.isatty():
+        return rows
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(rows, description=verb, console=Console(stderr=True))
 
 
 def log_to_stderr() -> None:

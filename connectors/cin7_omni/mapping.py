@@ -117,10 +117,8 @@ class _Compiler:
 
     def _values(self, path: Path, raw: Any, table: Mapping[str, Field]) -> dict[str, Value]:
         if not isinstance(raw, dict):
-            takes = (
-                "an object; its fields are applied to every line" if path == ("lineItems",) else "an object"
-            )
-            self.problems.append((path, f"takes {takes}"))
+            how = "; its fields are applied to every line" if path == ("lineItems",) else ""
+            self.problems.append((path, f"takes an object{how}"))
             return {}
         values = {key: self._value((*path, key), value, table) for key, value in raw.items()}
         return {key: value for key, value in values.items() if value is not None}
@@ -153,9 +151,8 @@ class _Compiler:
         values: dict[str, Value] = {}
         for name, each in raw.items():
             if not name.strip() or len(name) > _LONGEST_CUSTOM_NAME:
-                self.problems.append(
-                    ((_CUSTOM_FIELDS, name), "a custom field's name has 1 to 100 characters")
-                )
+                why = f"a custom field's name has 1 to {_LONGEST_CUSTOM_NAME} characters"
+                self.problems.append(((_CUSTOM_FIELDS, name), why))
                 continue
             value = self._read((_CUSTOM_FIELDS, name), each, lambda value: value)
             if value is not None:
@@ -178,7 +175,7 @@ class _Compiler:
             self.problems.append(((key, "prefix"), why))
         if content not in {each.value for each in Content}:
             choices = ", ".join(Content)
-            near = suggest(content, Content) if isinstance(content, str) else ""
+            near = suggest(content, [each.value for each in Content]) if isinstance(content, str) else ""
             self.problems.append(((key, "content"), f"takes one of {choices}{near}"))
         if not isinstance(is_numbered, bool):
             self.problems.append(((key, "numberRepeats"), "takes true or false"))
@@ -218,6 +215,8 @@ def advice(compiled: CompiledMapping) -> list[str]:
             f"reference is made of {reference.content.value} alone: two returns of one order would have the "
             'same, and Cin7 refuses the second; "numberRepeats": true appends -2, -3 to later ones'
         )
+    if isinstance(reference, Literal):
+        warnings.append("reference is the same text for every return, and Cin7 refuses the second of a name")
     if "completedDate" in compiled.fields:
         warnings.append("completedDate brings the stock in at once, before the warehouse has seen the goods")
     return warnings

@@ -14,10 +14,6 @@ from hub.mapping.functions import FUNCTIONS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pydantic import GetJsonSchemaHandler
-    from pydantic.json_schema import JsonSchemaValue
-    from pydantic_core import CoreSchema
-
 _JSON_TYPES = {"string": "string", "integer": "integer", "decimal": "number", "boolean": "boolean"}
 
 
@@ -43,11 +39,8 @@ class MappingDocument(RootModel[dict[str, Any]]):
         return value
 
     @classmethod
-    def __get_pydantic_json_schema__(
-        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        """The published schema lists every target, so that an editor can complete and check it."""
-        del schema, handler  # made from the field table, not from the model
+    def model_json_schema(cls, *_: Any, **__: Any) -> dict[str, Any]:
+        """The published schema: made from the field table, so that an editor can complete every target."""
         return mapping_schema()
 
 
@@ -60,9 +53,11 @@ def mapping_schema() -> dict[str, Any]:
     properties["customFields"] = {
         "type": "object",
         "description": "custom field, like orders_1004 → value",
-        "additionalProperties": {"anyOf": [{"type": ["string", "number", "boolean"]}, *_WRAPPED]},
+        "additionalProperties": {"anyOf": [{"type": ["string", "number", "boolean"]}, _WRAPPED]},
     }
     return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$defs": {"function": {"enum": list(FUNCTIONS)}, "value": {"anyOf": _WRAPPERS}},
         "title": "MappingDocument",
         "type": "object",
         "description": "field of the Cin7 Omni credit note → value",
@@ -71,10 +66,12 @@ def mapping_schema() -> dict[str, Any]:
     }
 
 
-_WRAPPED: list[dict[str, Any]] = [
+_FUNCTION = {"$ref": "#/$defs/function"}
+_WRAPPED = {"$ref": "#/$defs/value"}
+_WRAPPERS: list[dict[str, Any]] = [
     {
         "type": "object",
-        "properties": {"function": {"enum": list(FUNCTIONS)}},
+        "properties": {"function": _FUNCTION},
         "required": ["function"],
         "additionalProperties": False,
     },
@@ -103,7 +100,7 @@ def _field_schema(entry: Field) -> dict[str, Any]:
         literal["maxLength"] = entry.max_length
     if entry.choices:
         literal["enum"] = list(entry.choices)
-    return {"anyOf": [literal, {"enum": list(FUNCTIONS)}, *_WRAPPED]}
+    return {"anyOf": [literal, _FUNCTION, _WRAPPED]}
 
 
 def _group_schema(fields: Mapping[str, Field]) -> dict[str, Any]:

@@ -70,6 +70,22 @@ def read_rows(row: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SizeRow:
+    """One size of a line in an account with size ranges; ``sizes`` is undocumented and was seen live."""
+
+    code: str | None
+    barcode: str | None
+    qty: Decimal | None
+
+    @classmethod
+    def read(cls, row: Mapping[str, Any]) -> Self:
+        """Reads one element of a line's ``sizes``."""
+        return cls(
+            code=read_text(row, "code"), barcode=read_text(row, "barcode"), qty=read_number(row, "qty")
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class NoteLine:
     """One line of a credit note or a sales order.
 
@@ -78,6 +94,7 @@ class NoteLine:
         qty: signed as Cin7 gives it: negative on a credit note brings stock back.
         qty_shipped: shown as *Qty Moved*; None when Cin7 does not say. Its sign on a note is unknown.
         is_child: True for a part of a bundle, which its parent line already stands for.
+        sizes: what an account with size ranges keeps under a line; empty in all others.
     """
 
     code: str | None
@@ -85,6 +102,8 @@ class NoteLine:
     qty_shipped: Decimal | None
     product_option_id: int | None
     is_child: bool
+    barcode: str | None = None
+    sizes: tuple[SizeRow, ...] = ()
 
     @classmethod
     def read(cls, row: Mapping[str, Any]) -> Self:
@@ -95,6 +114,8 @@ class NoteLine:
             qty_shipped=read_number(row, "qtyShipped"),
             product_option_id=read_id(row, "productOptionId"),
             is_child=read_id(row, "parentId") is not None,
+            barcode=read_text(row, "barcode"),
+            sizes=tuple(SizeRow.read(each) for each in read_rows(row, "sizes")),
         )
 
 
@@ -163,3 +184,40 @@ class BranchRow:
             return None
         company = read_text(row, "company") or f"branch {branch_id}"
         return cls(id=branch_id, company=company, is_active=row.get("isActive") is not False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderRow:
+    """A sales order.
+
+    Attributes:
+        customer_order_no: the customer's own number for it.
+        currency_code: three capitals; None when absent.
+    """
+
+    id: int
+    reference: str | None
+    customer_order_no: str | None
+    member_id: int | None
+    branch_id: int | None
+    currency_code: str | None
+    is_void: bool
+    lines: tuple[NoteLine, ...]
+
+    @classmethod
+    def read(cls, row: Mapping[str, Any]) -> Self | None:
+        """Reads one row; None when it has no id."""
+        order_id = read_id(row, "id")
+        if order_id is None:
+            return None
+        currency = read_text(row, "currencyCode")
+        return cls(
+            id=order_id,
+            reference=read_text(row, "reference"),
+            customer_order_no=read_text(row, "customerOrderNo"),
+            member_id=read_id(row, "memberId"),
+            branch_id=read_id(row, "branchId"),
+            currency_code=currency.upper() if currency else None,
+            is_void=row.get("isVoid") is True or (read_text(row, "status") or "").upper() == "VOID",
+            lines=tuple(NoteLine.read(each) for each in read_rows(row, "lineItems")),
+        )

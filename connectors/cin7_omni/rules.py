@@ -24,7 +24,6 @@ def _in_capitals(value: object) -> object:
     return [each.strip().upper() if isinstance(each, str) else each for each in value]
 
 
-
 class Rule(BaseModel):
     """One line of the table. Conditions left out always hold."""
 

@@ -70,10 +70,10 @@ class Flush:
         opened = self._opened
 
         async def find(batch: Sequence[hookspecs.Delivery]) -> Sequence[Sighting]:
-            return await opened.connector.find_documents(opened.view, batch)
+            with opened.session.about([each.delivery_id for each in batch]):
+                return await opened.connector.find_documents(opened.view, batch)
 
-        with opened.session.about(_ids(deliveries)):
-            return await halving(find, deliveries, (RejectedError, PluginError))
+        return await halving(find, deliveries, (RejectedError, PluginError))
 
     async def _deliver(self, rows: Sequence[Delivery]) -> None:
         fresh = [row for row in rows if row.request is None]
@@ -90,10 +90,10 @@ class Flush:
         async def prepare(
             batch: Sequence[hookspecs.Delivery],
         ) -> Sequence[Prepared | Rejected]:
-            return await opened.connector.prepare(opened.view, batch)
+            with opened.session.about([each.delivery_id for each in batch]):
+                return await opened.connector.prepare(opened.view, batch)
 
-        with opened.session.about(_ids(deliveries)):
-            answers = await halving(prepare, deliveries, (RejectedError, PluginError))
+        answers = await halving(prepare, deliveries, (RejectedError, PluginError))
         versions = {each.delivery_id: each.mapping_version for each in deliveries}
         ready = await self._record.prepared(rows, answers, versions)
         await self._pause_if_asked(answers)
@@ -107,14 +107,14 @@ class Flush:
         async def send(batch: Sequence[hookspecs.Delivery]) -> Sequence[Outcome]:
             nonlocal was_too_slow
             try:
-                return await opened.connector.on_rma_approved(opened.view, batch)
+                with opened.session.about([each.delivery_id for each in batch]):
+                    return await opened.connector.on_rma_approved(opened.view, batch)
             except InDoubtError as error:
                 was_too_slow = was_too_slow or error.timed_out
                 raise
 
         # Only a refusal of the whole batch unread is sent again in halves: nothing of it was applied.
-        with opened.session.about(_ids(deliveries)):
-            outcomes = await halving(send, deliveries, (RejectedError,), was_sending=True)
+        outcomes = await halving(send, deliveries, (RejectedError,), was_sending=True)
         refused = [each for each in outcomes if each.verdict is Verdict.REJECTED]
         if refused:
             outcomes = await self._looked_up(deliveries, outcomes, refused)
@@ -153,7 +153,3 @@ class Flush:
         else:
             return
         await Connection.filter(id=row.id).update(batch_limit=limit)
-
-
-def _ids(deliveries: Sequence[hookspecs.Delivery]) -> list[str]:
-    return [each.delivery_id for each in deliveries]

@@ -26,6 +26,8 @@ ROW_FIELDS = (
     "reason",
     "fix",
     "request",
+    "original_request",
+    "is_prepared_anew",
     "reference",
     "origins",
     "warnings",

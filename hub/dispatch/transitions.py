@@ -112,7 +112,11 @@ class Transitions:
         row.next_attempt_at = next_look_at(row.lost_at or now, row.looks, self._opened.doubt_looks)
         if row.next_attempt_at is None:
             row.status, row.next_attempt_at = Status.PENDING, now
-            text = f"Looked {row.looks} times: no {self._noun} was made. The same request is sent again."
+            again = "The same request is sent again."
+            if row.is_prepared_anew:
+                row.original_request, row.request, row.is_prepared_anew = row.request, None, False
+                again = "A new request is prepared."
+            text = f"Looked {row.looks} times: no {self._noun} was made. {again}"
         else:
             due = row.next_attempt_at.strftime("%H:%M:%S")
             text = f"Looked: no {self._noun} yet. Looking again at {due} UTC."

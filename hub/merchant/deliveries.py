@@ -6,17 +6,19 @@ import json
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from hub.errors import ConflictError, NotFoundError
+from hub.errors import ConflictError, NotFoundError, UsageError
 from hub.inbound.accept import decide, place
 from hub.inbound.document import parse_rma
-from hub.outcomes import Status
+from hub.outcomes import Status, ValidationState, Verdict
+from hub.rma_update.apply import FLAGGED, state_of
 from hub.routing import Decision
 from hub.store.database import in_transaction
-from hub.store.models import Attempt, Connection, Delivery, Rma, RmaItem
+from hub.store.models import Attempt, Connection, Delivery, Exchange, Rma, RmaItem, TimelineEntry
 from hub.store.timeline import tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from hub.clock import Clock
     from hub.store.models import Store
@@ -69,46 +71,151 @@ async def attempts(delivery: Delivery) -> Sequence[Attempt]:
     return await Attempt.filter(delivery_id=delivery.id).order_by("number")
 
 
-async def retry(clock: Clock, delivery: Delivery) -> str:
+async def calls(delivery: Delivery) -> Sequence[Exchange]:
+    """Every call to the ERP that was about it, oldest first, as the request log keeps them."""
+    return await Exchange.filter(about__delivery_id=delivery.id).order_by("id")
+
+
+async def retry(clock: Clock, delivery: Delivery, *, prepare_anew: bool = False) -> str:
     """Hands a delivery back to the hub.
 
     One of which nothing ever went out is routed and prepared anew, by the settings as they are now. One
-    that was sent before is looked for in the ERP first, and the same request is sent only when nothing is
-    found.
+    that was sent before is looked for in the ERP first, as often and as late as after any lost answer, and
+    only when nothing is found is the same request sent.
+
+    Args:
+        clock: time.
+        delivery: which, as the person saw it: one that changed since is refused.
+        prepare_anew: True makes a new request once nothing was found, with the mapping, the settings and
+            the ERP's data as they are then. The request that was sent before is kept beside it.
 
     Returns:
         What happens now, in one sentence.
 
     Raises:
-        ConflictError: it is not waiting for a person.
+        ConflictError: it is not waiting for a person, or changed meanwhile.
     """
     async with in_transaction():
-        row = await Delivery.filter(id=delivery.id).select_for_update().get()
+        row = await _held(delivery)
         if row.status not in {Status.ATTENTION, Status.SKIPPED}:
             raise ConflictError(
                 f"retry delivery {row.id}: it is {row.status}",
                 why="only one that needs a person, or was skipped, can be handed back",
-                fix="nothing: the hub works on the others by itself"
-                if row.status != Status.DONE
-                else "nothing: its document exists",
+                fix="nothing: its document exists"
+                if row.status is Status.DONE
+                else "nothing: the hub works on it by itself",
             )
+        if not row.attempts:
+            return await _route_again(row, clock)
+        await _check_connection(row)
+        last = await Attempt.filter(delivery_id=row.id).order_by("-number").first()
         now = clock.now()
-        if row.attempts:
-            connection = await Connection.get(id=row.connection_id)
-            if connection.removed_at is not None:
-                raise ConflictError(
-                    f"retry delivery {row.id}: its connection {connection.name!r} was removed",
-                    why="only that connection can tell whether an earlier attempt made a document",
-                    fix="look in the ERP yourself, and make the document there by hand if it is missing",
-                )
-            row.status, row.next_attempt_at, row.looks, row.lost_at = Status.IN_DOUBT, now, 0, now
-            row.version += 1
-            row.updated_at = now
-            await row.save()
-            text = "A person asked for another try. The hub first looks for what earlier ones may have left."
-            await tell(row.rma_id, now, "delivery.handed_back", text)
-            return "the hub looks for an earlier document first, and sends again only when there is none"
-        return await _route_again(row, clock)
+        row.status, row.next_attempt_at, row.looks = Status.IN_DOUBT, now, 0
+        row.lost_at = (last.finished_at or last.started_at) if last else now
+        row.is_prepared_anew = prepare_anew
+        await _save(row, now)
+        text = "A person asked for another try. The hub first looks for what earlier ones may have left."
+        await tell(row.rma_id, now, "delivery.handed_back", text)
+    what = "a new request is prepared" if prepare_anew else "the same request is sent"
+    return f"the hub looks for an earlier document first; only when there is none, {what}"
+
+
+async def resolve(clock: Clock, delivery: Delivery, note: str, document_id: str | None = None) -> str:
+    """Closes what a person has dealt with.
+
+    Args:
+        clock: time.
+        delivery: which, as the person saw it: one that changed since is refused.
+        note: what the person did, for the RMA's story.
+        document_id: the ERP's id of the document that counts; None when there is to be none, or when the
+            delivery has its document and only a flag is to be closed.
+
+    Returns:
+        What it is now, in one sentence.
+
+    Raises:
+        ConflictError: the hub is at work on it, it has another document, or the document is another RMA's.
+        UsageError: the note is empty.
+    """
+    if not note.strip():
+        raise UsageError("resolve a delivery", why="the note is empty", fix="say with --note what was done")
+    async with in_transaction():
+        row = await _held(delivery)
+        now = clock.now()
+        if row.status in {Status.PENDING, Status.SENDING}:
+            raise ConflictError(
+                f"resolve delivery {row.id}: it is {row.status}",
+                why="the hub is about to send it",
+                fix="pause its connection or wait until it is done",
+            )
+        await _settle_document(row, document_id)
+        row.reason, row.fix, row.next_attempt_at, row.lost_at = None, "", None, None
+        if row.status is not Status.DONE:
+            row.reason = f"closed by a person: {note.strip()}"
+        await _save(row, now)
+        await _lift_flags(row)
+        await tell(row.rma_id, now, "delivery.resolved", f"A person closed this: {note.strip()}.")
+    return f"it is {row.status}" + (f" with document {row.document_id}" if row.document_id else "")
+
+
+async def _settle_document(row: Delivery, document_id: str | None) -> None:
+    if row.document_id is not None:
+        if document_id not in {None, row.document_id}:
+            raise ConflictError(
+                f"resolve delivery {row.id}: it has document {row.document_id}",
+                why="one RMA has one document",
+                fix="cancel the other one in the ERP, and leave --document out",
+            )
+        return
+    if document_id is None:
+        row.status, row.verdict = Status.SKIPPED, Verdict.SKIPPED
+        return
+    if await Delivery.filter(connection_id=row.connection_id, document_id=document_id).exists():
+        raise ConflictError(
+            f"resolve delivery {row.id}: document {document_id} belongs to another RMA",
+            fix="look it up with `hub deliveries list`",
+        )
+    row.status, row.verdict, row.is_open = Status.DONE, Verdict.ADOPTED, True
+    row.document_id, row.document_reference = document_id, row.reference
+
+
+async def _lift_flags(row: Delivery) -> None:
+    rma = await Rma.get(id=row.rma_id)
+    if rma.validation is not ValidationState.FLAGGED:
+        return
+    last = await TimelineEntry.filter(rma_id=rma.id, kind=FLAGGED).order_by("-id").first()
+    rma.resolved_flag = last.text if last else None
+    rma.contradiction = None
+    rma.validation = state_of(await RmaItem.filter(rma_id=rma.id, is_credited=True))
+    await rma.save(update_fields=["resolved_flag", "contradiction", "validation"])
+
+
+async def _held(delivery: Delivery) -> Delivery:
+    """The row, locked; refused when it is no longer what the person saw."""
+    row = await Delivery.filter(id=delivery.id).select_for_update().get()
+    if row.version != delivery.version:
+        raise ConflictError(
+            f"change delivery {row.id}: it changed meanwhile",
+            why=f"it is {row.status} now",
+            fix="look at it again, then decide",
+        )
+    return row
+
+
+async def _save(row: Delivery, now: datetime) -> None:
+    row.version += 1
+    row.updated_at = now
+    await row.save()
+
+
+async def _check_connection(row: Delivery) -> None:
+    connection = await Connection.get(id=row.connection_id)
+    if connection.removed_at is not None:
+        raise ConflictError(
+            f"retry delivery {row.id}: its connection {connection.name!r} was removed",
+            why="only that connection can tell whether an earlier attempt made a document",
+            fix="look in the ERP yourself; then `hub deliveries resolve` with the document, or without",
+        )
 
 
 async def _route_again(row: Delivery, clock: Clock) -> str:

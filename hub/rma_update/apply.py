@@ -60,16 +60,24 @@ async def _apply(delivery: Delivery, receipt: Receipt, source: str) -> bool:
         if row.returned_item_id in dealt.changes:
             _write(row, replace(dealt.changes[row.returned_item_id], source=source))
             await row.save()
-    is_news = await _tell(rma, dealt, len(items), receipt.seen_at)
-    await _write_state(delivery, rma, dealt)
+    flag = f"Needs a person: {'; '.join(dealt.flags)}." if dealt.flags else None
+    is_news = await _tell(rma, dealt, len(items), flag, receipt.seen_at)
+    state = dealt.state
+    if flag is not None and flag == rma.resolved_flag:
+        state = state_of(rows)
+    if state is not None and rma.contradiction is None:
+        await Rma.filter(id=rma.id).update(validation=state)
+    if dealt.state is ValidationState.FULL:
+        await Delivery.filter(id=delivery.id).update(is_open=False)
     return is_news
 
 
-async def _write_state(delivery: Delivery, rma: Rma, dealt: Dealt) -> None:
-    if dealt.state is not None and rma.contradiction is None:
-        await Rma.filter(id=rma.id).update(validation=dealt.state)
-    if dealt.state is ValidationState.FULL:
-        await Delivery.filter(id=delivery.id).update(is_open=False)
+def state_of(rows: Sequence[RmaItem]) -> ValidationState:
+    """How far the warehouse is, by the credited items alone."""
+    back = sum(1 for row in rows if row.is_returned)
+    if back == 0:
+        return ValidationState.NONE
+    return ValidationState.FULL if back == len(rows) else ValidationState.PARTIAL
 
 
 def _held(row: RmaItem, validated_at: datetime) -> ItemValidation:
@@ -89,7 +97,7 @@ def _write(row: RmaItem, validation: ItemValidation) -> None:
     row.source, row.reason = validation.source, validation.reason
 
 
-async def _tell(rma: Rma, dealt: Dealt, items: int, now: datetime) -> bool:
+async def _tell(rma: Rma, dealt: Dealt, items: int, flag: str | None, now: datetime) -> bool:
     """Tells what is new; the same flag seen at every poll is told once."""
     is_news = False
     if dealt.changes:
@@ -100,10 +108,9 @@ async def _tell(rma: Rma, dealt: Dealt, items: int, now: datetime) -> bool:
             text += " Nothing is missing."
         await tell(rma.id, now, "validation.received", text)
         is_news = True
-    if dealt.flags:
-        text = f"Needs a person: {'; '.join(dealt.flags)}."
+    if flag is not None:
         last = await TimelineEntry.filter(rma_id=rma.id, kind=FLAGGED).order_by("-id").first()
-        if last is None or last.text != text:
-            await tell(rma.id, now, FLAGGED, text)
+        if last is None or last.text != flag:
+            await tell(rma.id, now, FLAGGED, flag)
             is_news = True
     return is_news

@@ -163,6 +163,8 @@ class Rma(Model):
     contradiction = _text_or_null()
     """How the platform's later word contradicts the document that was sent. While it is set the RMA stays
     flagged, whatever the warehouse says."""
+    resolved_flag = _text_or_null()
+    """What a person has looked at and closed: the same flag again does not flag the RMA again."""
     document = fields.TextField()
     approved_document = _text_or_null()
     approved_at = fields.DatetimeField(null=True)

