@@ -202,7 +202,7 @@ def resume(name: Name, store: StoreName = "default", as_json: Json = False) -> N
         return {"name": row.name, "is_paused": False, "waiting": await connections.resume(row)}
 
     def show(row: dict[str, Any]) -> None:
-        out(f"Connection {row['name']!r} goes on; {row['waiting']} deliveries wait for it.")
+        out(f"Connection {row['name']!r} goes on; deliveries that wait for it: {row['waiting']}.")
 
     with_hub(work, show, as_json=as_json)
 
@@ -221,7 +221,7 @@ def remove(name: Name, store: StoreName = "default", as_json: Json = False) -> N
         return {"name": row.name, "methods": await connections.remove(hub, row)}
 
     def show(row: dict[str, Any]) -> None:
-        out(f"Connection {row['name']!r} is removed; {row['methods']} return methods are now Do not update.")
+        out(f"Connection {row['name']!r} is removed. Return methods set to Do not update: {row['methods']}.")
 
     with_hub(work, show, as_json=as_json)
 

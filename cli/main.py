@@ -17,6 +17,7 @@ from cli import (
     rmas,
     sandboxes,
     stores,
+    watching,
 )
 from cli.running import flags
 

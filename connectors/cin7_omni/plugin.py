@@ -11,7 +11,7 @@ from connectors.cin7_omni.client import Client
 from connectors.cin7_omni.config import Credentials, Mode, Settings
 from connectors.cin7_omni.mapping_document import MappingDocument
 from connectors.cin7_omni.models import CreditNoteRow
-from connectors.cin7_omni.note import build_note
+from connectors.cin7_omni.preparing import prepare_batch
 from connectors.cin7_omni.rereading import reread
 from connectors.cin7_omni.validation import read_receipt
 from connectors.cin7_omni.wire import MAX_BATCH, RecordResult, RecordVerdict
@@ -56,7 +56,7 @@ async def connect(connection: Connection) -> ConnectReport:
 @hookimpl
 async def prepare(connection: Connection, deliveries: Sequence[Delivery]) -> Sequence[Prepared | Rejected]:
     """See :func:`hub.hookspecs.prepare`."""
-    return [build_note(delivery, connection.settings) for delivery in deliveries]
+    return await prepare_batch(Client(connection), connection.settings, deliveries)
 
 
 @hookimpl

@@ -1,0 +1,105 @@
+"""`hub quota` and `hub doctor`: how everything is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.running import Json, StoreName, out, say, table, with_hub
+
+if TYPE_CHECKING:
+    from hub.core import Hub
+    from hub.merchant.health import Health
+
+
+def add_to(app: typer.Typer) -> None:
+    """Hangs the commands on the main one."""
+    app.command("quota", epilog="Example: hub quota main")(quota)
+    app.command("doctor", epilog="Example: hub doctor --json")(doctor)
+
+
+def quota(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="A connection; all when left out.")
+    ] = None,
+    store: StoreName = "default",
+    as_json: Json = False,
+) -> None:
+    """Show how much of each ERP's quota is used, and when what waits will be through."""
+
+    async def work(hub: Hub) -> list[dict[str, Any]]:
+        from hub.merchant import connections, health, stores
+
+        owner = await stores.get(store)
+        rows = [await connections.get(owner, name)] if name else await connections.every(owner)
+        return [_shown(await health.health(hub, row)) for row in rows]
+
+    def show(rows: list[dict[str, Any]]) -> None:
+        lines = [
+            [row["connection"], f"{w['seconds']:g} s", w["used"], w["left"], w["calls"], w["free_at"]]
+            for row in rows
+            for w in row["windows"]
+        ]
+        head = ["CONNECTION", "WINDOW", "USED", "LEFT", "OF", "NEXT CALL FREE AT"]
+        table(lines, head, empty="no connection has a quota")
+        for row in rows:
+            if row["through_at"]:
+                waiting = sum(row["waiting"].values())
+                out(f"{row['connection']}: {waiting} deliveries wait, through at about {row['through_at']}")
+
+    with_hub(work, show, as_json=as_json)
+
+
+def doctor(as_json: Json = False) -> None:
+    """Look for anything wrong: the engine, connectors, and every connection of every store."""
+
+    async def work(hub: Hub) -> dict[str, Any]:
+        from hub.dispatch.engine import is_engine_running
+        from hub.merchant import connections, health, stores
+
+        environment = hub.environment
+        found = []
+        if environment.is_sqlite and not is_engine_running(environment):
+            found.append("the engine is not running: nothing is sent until `hub serve` runs")
+        found += [f"{each.problem}" for each in hub.registry.found if each.problem]
+        shown = [
+            {"store": store.name, **_shown(await health.health(hub, row))}
+            for store in await stores.every()
+            for row in await connections.every(store)
+        ]
+        problems = found + [f"{row['connection']}: {p}" for row in shown for p in row["problems"]]
+        return {"is_healthy": not problems, "problems": problems, "connections": shown}
+
+    def show(result: dict[str, Any]) -> None:
+        for problem in result["problems"]:
+            say(f"problem: {problem}")
+        if result["is_healthy"]:
+            out("All is well.")
+
+    with_hub(work, show, as_json=as_json, code=lambda result: 0 if result["is_healthy"] else 1)
+
+
+def _shown(health: Health) -> dict[str, Any]:
+    from hub.merchant.rmas import shown_time
+
+    return {
+        "connection": health.row.name,
+        "waiting": {status.value: count for status, count in health.waiting.items()},
+        "oldest_waiting_at": shown_time(health.oldest_waiting_at),
+        "polled_at": shown_time(health.row.polled_at),
+        "needs_person": health.needs_person,
+        "flagged": health.flagged,
+        "through_at": shown_time(health.through_at),
+        "problems": list(health.problems),
+        "windows": [
+            {
+                "calls": each.window.calls,
+                "seconds": each.window.per.total_seconds(),
+                "used": each.used,
+                "left": max(0, each.window.calls - each.used),
+                "free_at": shown_time(each.free_at),
+            }
+            for each in health.usage
+        ],
+    }

@@ -1,0 +1,123 @@
+"""Is anything wrong? Per connection: what waits, since when, and how much of the ERP's quota is left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from tortoise.functions import Count, Min
+
+from hub.dispatch.quota import Usage, usage
+from hub.outcomes import Status, ValidationState
+from hub.store.models import Connection, Delivery, Exchange, Rma
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from hub.core import Hub
+    from hub.hookspecs import ConnectorSchema
+
+UNSENT_TOO_LONG = timedelta(minutes=15)
+POLL_TOO_OLD = timedelta(minutes=30)
+RECENT_CALLS = 200
+"""How far back the number of calls per batch is taken from."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Health:
+    """How one connection is.
+
+    Attributes:
+        waiting: deliveries not settled yet, by status.
+        oldest_waiting_at: since when the oldest of them waits; None when none does.
+        needs_person: deliveries that need a person.
+        flagged: RMAs whose goods need a person.
+        usage: how full each window of the quota is; empty when the connector is missing or has none.
+        through_at: when the backlog should be through at the quota's pace; None when nothing waits.
+        problems: sentences, worst first; empty when all is well.
+    """
+
+    row: Connection
+    waiting: dict[Status, int]
+    oldest_waiting_at: datetime | None
+    needs_person: int
+    flagged: int
+    usage: Sequence[Usage]
+    through_at: datetime | None
+    problems: Sequence[str]
+
+
+async def health(hub: Hub, row: Connection) -> Health:
+    """How a connection is now."""
+    now = hub.clock.now()
+    mine = Delivery.filter(connection_id=row.id)
+    counted = await mine.annotate(n=Count("id")).group_by("status").values("status", "n")
+    counts = {Status(each["status"]): each["n"] for each in counted}
+    waiting = {status: counts[status] for status in _WAITING if counts.get(status)}
+    oldest = await mine.filter(status__in=_WAITING).annotate(at=Min("created_at")).values("at")
+    oldest_at = oldest[0]["at"] if waiting else None
+    flagged = await Rma.filter(delivery__connection_id=row.id, validation=ValidationState.FLAGGED).count()
+    found = next((c for c in hub.registry.connectors if c.name == row.connector), None)
+    used = await usage(row.id, found.schema, now) if found else []
+    through = None
+    if found and waiting:
+        through = await _through_at(row, found.schema, used, sum(waiting.values()), now)
+    return Health(
+        row=row,
+        waiting=waiting,
+        oldest_waiting_at=oldest_at,
+        needs_person=counts.get(Status.ATTENTION, 0),
+        flagged=flagged,
+        usage=used,
+        through_at=through,
+        problems=_problems(row, counts, flagged, oldest_at, now, is_installed=found is not None),
+    )
+
+
+_WAITING = (Status.PENDING, Status.SENDING, Status.IN_DOUBT)
+
+
+async def _through_at(
+    row: Connection, schema: ConnectorSchema, used: Sequence[Usage], waiting: int, now: datetime
+) -> datetime:
+    """When the backlog should be through: batches, times calls per batch as of late, at the quota's pace."""
+    batches = -(-waiting // schema.max_batch)
+    calls = await Exchange.filter(connection_id=row.id).order_by("-id").limit(RECENT_CALLS).values("method")
+    writes = sum(1 for call in calls if call["method"] != "GET")
+    per_batch = max(1.0, len(calls) / writes) if writes else 3.0
+    needed = batches * per_batch
+    start = max([now, *[each.free_at for each in used]])
+    pace = max([schema.spacing, *[each.window.per / each.window.calls for each in used]])
+    # Room that is left in a window is used at once; only what is beyond it goes at the window's pace.
+    room = min((each.window.calls - each.used for each in used), default=0)
+    return start + schema.spacing * needed + pace * max(0.0, needed - room)
+
+
+def _problems(
+    row: Connection,
+    counts: dict[Status, int],
+    flagged: int,
+    oldest_at: datetime | None,
+    now: datetime,
+    *,
+    is_installed: bool,
+) -> list[str]:
+    problems = []
+    if not is_installed:
+        problems.append(f"its connector {row.connector} is not installed or broken")
+    if row.is_paused:
+        problems.append(f"it is paused: {row.pause_reason}")
+    if counts.get(Status.ATTENTION):
+        problems.append(f"{counts[Status.ATTENTION]} deliveries need a person")
+    if flagged:
+        problems.append(f"the goods of {flagged} RMAs need a person")
+    if oldest_at is not None and now - oldest_at > UNSENT_TOO_LONG:
+        problems.append(f"the oldest unsent delivery waits since {oldest_at.isoformat(timespec='seconds')}")
+    if row.next_poll_at is not None and now - row.next_poll_at > POLL_TOO_OLD:
+        polled = row.polled_at.isoformat(timespec="seconds") if row.polled_at else "never"
+        problems.append(f"the last successful poll was {polled}")
+    if row.last_error and not row.is_paused:
+        problems.append(f"its last call failed: {row.last_error}")
+    return problems

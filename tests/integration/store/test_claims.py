@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hub.dispatch.claims import EXPIRY, HEARTBEAT_S, Claim, ClaimLostError, claim, release_of
+from hub.store.models import Connection
+
+if TYPE_CHECKING:
+    from hub.core import Hub
+    from tests.support.times import FastTime
+
+
+async def test_connection_has_one_holder_at_a_time(hub: Hub, connection: Connection) -> None:
+    holders = most = 0
+
+    async def hold() -> bool:
+        nonlocal holders, most
+        async with claim(connection.id, "test", hub.clock) as held:
+            if held is None:
+                return False
+            holders += 1
+            most = max(most, holders)
+            await asyncio.sleep(0.05)
+            holders -= 1
+            return True
+
+    taken = await asyncio.gather(*(hold() for _ in range(6)))
+    assert taken.count(True) == 1
+    assert most == 1
+    async with claim(connection.id, "test", hub.clock) as held:
+        assert held is not None
+
+
+async def test_claim_is_free_again_when_its_work_fails(hub: Hub, connection: Connection) -> None:
+    async def fail() -> None:
+        async with claim(connection.id, "test", hub.clock):
+            raise RuntimeError("the work failed")
+
+    with pytest.raises(RuntimeError):
+        await fail()
+    row = await Connection.get(id=connection.id)
+    assert (row.claim_token, row.claim_owner, row.claim_expires_at) == (None, None, None)
+
+
+async def test_claim_of_a_dead_holder_expires(hub: Hub, connection: Connection, time: FastTime) -> None:
+    await Connection.all().update(claim_token="dead", claim_owner="dead", claim_expires_at=time.now() + EXPIRY)
+    async with claim(connection.id, "test", hub.clock) as held:
+        assert held is None
+    time.set_forward(EXPIRY + timedelta(seconds=1))
+    async with claim(connection.id, "test", hub.clock) as held:
+        assert held is not None
+
+
+async def test_check_fails_after_a_takeover_and_leaves_the_new_claim_alone(
+    hub: Hub, connection: Connection, time: FastTime
+) -> None:
+    slow = Claim(connection_id=connection.id, token="slow", clock=hub.clock)
+    await Connection.all().update(claim_token="slow", claim_expires_at=time.now() + EXPIRY)
+    await slow.check()
+    time.set_forward(EXPIRY + timedelta(seconds=1))
+    async with claim(connection.id, "new", hub.clock) as held:
+        assert held is not None
+        with pytest.raises(ClaimLostError):
+            await slow.check()
+        await held.check()
+
+
+async def test_loser_of_a_takeover_does_not_free_the_new_claim(hub: Hub, connection: Connection) -> None:
+    async with claim(connection.id, "old", hub.clock) as old:
+        assert old is not None
+        await Connection.all().update(claim_token="new", claim_owner="new")
+    assert (await Connection.get(id=connection.id)).claim_token == "new"
+
+
+async def test_heart_beats_while_the_work_goes_on(hub: Hub, connection: Connection, time: FastTime) -> None:
+    async with claim(connection.id, "test", hub.clock):
+        first = (await Connection.get(id=connection.id)).claim_expires_at
+        await time.sleep(HEARTBEAT_S * 2)
+        second = (await Connection.get(id=connection.id)).claim_expires_at
+    assert first is not None
+    assert second is not None
+    assert second > first
+
+
+async def test_claims_of_a_dead_engine_are_freed_and_others_are_not(
+    hub: Hub, connection: Connection, time: FastTime
+) -> None:
+    expires = time.now() + EXPIRY
+    for owner, is_freed in (("serve 4711", True), ("poll 4711", False)):
+        await Connection.all().update(claim_token="x", claim_owner=owner, claim_expires_at=expires)
+        await release_of("serve")
+        row = await Connection.get(id=connection.id)
+        assert (row.claim_token is None) is is_freed
+    assert hub.registry.get(row.connector)
