@@ -42,6 +42,7 @@ def main(
 
 operating.add_to(app)
 app.command("poll", epilog="Example: hub poll main")(polling.poll)
+watching.add_to(app)
 app.add_typer(stores.app, name="stores")
 app.add_typer(connectors.app, name="connectors")
 app.add_typer(connections.app, name="connections")
