@@ -111,6 +111,7 @@ def show(name: Name, store: StoreName = "default", as_json: Json = False) -> Non
                 ("name", row["name"]),
                 ("connector", f"{row['connector']} ({row['title']})"),
                 ("health", row["health"]),
+                ("paused because", row["pause_reason"] or None),
                 ("last success", row["last_success_at"]),
                 ("last error", row["last_error"]),
                 ("last poll", row["polled_at"]),
@@ -120,6 +121,9 @@ def show(name: Name, store: StoreName = "default", as_json: Json = False) -> Non
                 *[(key, spelled(value)) for key, value in row["settings"].items()],
             ]
         )
+
+        if row["is_paused"]:
+            out(f"Once its cause is mended: hub connections resume {row['name']}")
 
     with_hub(work, print_it, as_json=as_json)
 
@@ -275,15 +279,26 @@ def _report(report: ConnectReport | None) -> dict[str, Any] | None:
     }
 
 
-_MARKS = {"granted": "yes", "missing": "NO", "unprovable": "?"}
+_STATES = {
+    "granted": "granted",
+    "missing": "MISSING",
+    "unprovable": "cannot be tried without writing: see that they are ticked",
+}
 
 
 def _print_report(report: dict[str, Any] | None, location_noun: str) -> None:
     if report is None:
         out("It was not checked.")
         return
-    lines = [[_MARKS[p["state"]], p["resource"], p["action"], p["advice"]] for p in report["permissions"]]
-    table(lines, ["OK", "PERMISSION", "FOR", "ADVICE"], empty="")
+    for state, words in _STATES.items():
+        by_action: dict[str, list[str]] = {}
+        for each in report["permissions"]:
+            if each["state"] == state:
+                by_action.setdefault(each["action"], []).append(each["resource"])
+        for action, resources in by_action.items():
+            out(f"  {action} {', '.join(resources)}: {words}")
+    for advice in dict.fromkeys(p["advice"] for p in report["permissions"] if p["state"] == "missing"):
+        out(f"  to mend it: {advice}")
     if report["locations"]:
         listed = ", ".join(f"{each['id']} {each['name']}" for each in report["locations"])
         out(f"{location_noun} ids: {listed}")

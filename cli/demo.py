@@ -84,7 +84,12 @@ def _connect(settings: dict[str, str], credentials: dict[str, str]) -> None:
 
 
 def _approve(url: str) -> None:
-    _tell("2. A return is approved. It makes one credit note; the same return again makes none.")
+    _tell(
+        "2. The shop has sold two orders. A return of the first is approved: it makes one credit note,",
+        "   and the same return again makes none.",
+    )
+    _run(f"sandbox sell two_shirts.json --url {url}")
+    _run(f"sandbox sell one_kept.json --url {url}")
     _run("rmas submit two_shirts.json --wait 20")
     _run("rmas submit two_shirts.json")
     _run(f"sandbox documents --url {url}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -99,7 +100,24 @@ async def _serve(connector: str, sandbox: Sandbox, port: int, faults: list[Fault
             out(f"sandbox {connector} is ready on {server.url}")
             for name, value in {**settings, **sandbox.credentials}.items():
                 out(f"  {name}={value}")
+            out(
+                f"connect it: hub connections add {connector} --name main {_options(connector, sandbox, settings)}"
+            )
         await stop.wait()
+
+
+def _options(connector: str, sandbox: Sandbox, settings: dict[str, str]) -> str:
+    """What `hub connections add` needs to reach a sandbox; its secrets come from standard input."""
+    from pydantic import SecretStr
+
+    from hub.registry import Registry
+
+    fields = Registry().get(connector).schema.credentials.model_fields
+    secret = [name for name in sandbox.credentials if fields[name].annotation is SecretStr]
+    plain = {**settings, **{k: v for k, v in sandbox.credentials.items() if k not in secret}}
+    given = " ".join(f"--set {name}={value}" for name, value in plain.items())
+    hidden = " ".join(f"--secret {name}=- <<< {sandbox.credentials[name]}" for name in secret[:1])
+    return f"{connector} --name main {given} {hidden}".strip()
 
 
 @app.command(epilog="Example: hub sandbox documents --url http://127.0.0.1:9100")
@@ -160,6 +178,25 @@ def receive(
         out(f"Document {row['id']} ({row['reference']}): {lines}")
 
     finish(work, show, as_json=as_json)
+
+
+@app.command(epilog="Example: hub sandbox sell rma.json --url http://127.0.0.1:9100")
+def sell(
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="An RMA document.")],
+    url: Url,
+    as_json: Json = False,
+) -> None:
+    """Place the sales order that an RMA's items came from, as the shop would have."""
+
+    def work() -> dict[str, Any]:
+        from cli.files import read_file
+        from hub.inbound.event import MAX_BYTES, read_event
+
+        event = read_event(read_file(file, MAX_BYTES))
+        placed: dict[str, Any] = _call("POST", url, "sell", json.loads(event.text))
+        return placed
+
+    finish(work, lambda row: out(f"Sales order {row['id']} ({row['reference']}) is placed."), as_json=as_json)
 
 
 @app.command(epilog="Example: hub sandbox void 1001 --url http://127.0.0.1:9100")

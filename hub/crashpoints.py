@@ -82,7 +82,7 @@ class CrashPoint(StrEnum):
 def _ordered(text: str) -> tuple[str, int]:
     """Reads the variable: which place, and the how-many-th time; an empty name is none."""
     name, _, times = text.partition(":")
-    if name and name not in set(CrashPoint) or not (times or "1").isdigit() or times == "0":
+    if (name and name not in set(CrashPoint)) or not (times or "1").isdigit() or times == "0":
         raise ConfigError(
             f"read {VARIABLE}: {text!r} is no crash point",
             why="it is for tests only, and kills the hub at a place of its own choosing",

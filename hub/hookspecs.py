@@ -281,6 +281,13 @@ class Sandbox(Protocol):
             The document, as in :meth:`documents`. Raises NotFoundError when there is none.
         """
 
+    def sell(self, rma: Rma) -> dict[str, Any]:
+        """The shop places the order that an RMA's items came from, as its integration would have.
+
+        Returns:
+            The order as the ERP's API shows it. Raises ConflictError when the ERP would refuse it.
+        """
+
     def void(self, document: str) -> dict[str, Any]:
         """Cancels a document by hand in the ERP. Raises NotFoundError when there is none."""
 

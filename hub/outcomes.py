@@ -177,6 +177,8 @@ class Receipt:
         received_at: when the ERP says the goods came; None when nothing came or it does not say.
         lines: empty when the document is gone.
         seen_at: when the hub read it, by the hub's clock.
+        is_rest_not_returned: True when the merchant chose that units which did not arrive on a complete
+            document count as not returned, instead of a person looking.
     """
 
     document_id: str
@@ -187,6 +189,7 @@ class Receipt:
     received_at: datetime | None
     lines: tuple[ReceiptLine, ...]
     seen_at: datetime
+    is_rest_not_returned: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -147,7 +147,7 @@ def _not_seen_approved(rma: Rma, items: tuple[Item, ...], kept: tuple[tuple[Item
         reason=reason,
         fix="look for its credit in the ERP; if there is one, or none is due, run "
         "`hub deliveries resolve <id> --note TEXT`; if not, set the RMA to Approved in the returns platform "
-        f"and submit it again ({_find_id(rma)})",
+        "and submit it again",
     )
 
 
@@ -158,7 +158,7 @@ def _by_method(
     methods: Mapping[str, MethodBinding],
 ) -> Route:
     def attention(reason: str, fix: str, method: str | None = None) -> Route:
-        fix = f"{fix}, then run `hub deliveries retry <id>` ({_find_id(rma)})"
+        fix = f"{fix}, then run `hub deliveries retry <id>`"
         return Route(
             decision=Decision.ATTENTION, items=items, kept=kept, method=method, reason=reason, fix=fix
         )
@@ -178,7 +178,7 @@ def _by_method(
         return attention(f"the hub does not know the {noun} {names}", _adding(unknown))
     bindings = [methods[key] for key in named]
     if all(binding.connection_id is None for binding in bindings):
-        return _do_not_update(rma, kept, bindings)
+        return _do_not_update(kept, bindings)
     if len(bindings) > 1:
         names = " and ".join(f"'{binding.name}'" for binding in bindings)
         return attention(
@@ -196,7 +196,7 @@ def _by_method(
     )
 
 
-def _do_not_update(rma: Rma, kept: tuple[tuple[Item, str], ...], bindings: Sequence[MethodBinding]) -> Route:
+def _do_not_update(kept: tuple[tuple[Item, str], ...], bindings: Sequence[MethodBinding]) -> Route:
     names = " and ".join(f"'{binding.name}'" for binding in bindings)
     commands = ", ".join(f"`hub methods set {shlex.quote(b.name)} --connection NAME`" for b in bindings)
     return Route(
@@ -204,8 +204,7 @@ def _do_not_update(rma: Rma, kept: tuple[tuple[Item, str], ...], bindings: Seque
         kept=kept,
         method=bindings[0].name if len(bindings) == 1 else None,
         reason=f"return method {names} is set to Do not update",
-        fix=f"if it is to be credited after all, run {commands}, then `hub deliveries retry <id>` "
-        f"({_find_id(rma)})",
+        fix=f"if it is to be credited after all, run {commands}, then `hub deliveries retry <id>`",
     )
 
 
@@ -220,10 +219,6 @@ def _adding(items: Sequence[Item]) -> str:
         commands.append(f"`hub methods add {name} --type {kind}`")
         commands.append(f"`hub methods set {name} --connection NAME`")
     return f"run {' and '.join(commands)}"
-
-
-def _find_id(rma: Rma) -> str:
-    return f"its id: `hub deliveries list --rma {shlex.quote(rma.rma_id)}`"
 
 
 def _label(item: Item) -> str:

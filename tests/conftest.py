@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
-from typing import TYPE_CHECKING
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 from pydantic import SecretStr
 
 from hub.environment import Environment
+from hub.store.database import migrate, open_database
 from tests.support.postgres import postgres_server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Coroutine, Iterator
     from pathlib import Path
 
     from tests.support.postgres import PostgresServer
+
+Result = TypeVar("Result")
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 
@@ -36,7 +42,47 @@ def environment(tmp_path: Path) -> Environment:
 
 
 @pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with every migration applied; applying them takes longer than most tests."""
+    home = Environment(home=tmp_path_factory.mktemp("migrated"))
+    _run(_migrate(home))
+    return home.database_file
+
+
+def _run(work: Coroutine[Any, Any, Result]) -> Result:
+    # A fixture may be asked for from within a running loop, in whose thread no other can run.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
+async def _migrate(environment: Environment) -> None:
+    async with open_database(environment):
+        await migrate(environment)
+
+
+@pytest.fixture
+def ready(environment: Environment, migrated_file: Path) -> Environment:
+    """As ``environment``, its database up to date and without rows."""
+    shutil.copyfile(migrated_file, environment.database_file)
+    return environment
+
+
+@pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """One PostgreSQL server for all tests of a worker."""
     with postgres_server() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres: PostgresServer) -> Iterator[str]:
+    """The address of a PostgreSQL database with every migration applied, to be copied."""
+
+    async def make() -> str:
+        url = await postgres.create()
+        await _migrate(Environment(database_url=url))
+        return url
+
+    url = _run(make())
+    yield url
+    _run(postgres.drop(url))

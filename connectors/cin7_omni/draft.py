@@ -86,7 +86,7 @@ def worked_out(
     worked = work_out(value, delivery)
     if worked.value is None:
         draft.warn(
-            f"{', '.join(worked.empty)} is empty for this return, so {name} is left as it is without it"
+            f"{', '.join(worked.empty)} is empty for this return, so the mapping of {name} is left out"
         )
         return None
     if worked.empty:

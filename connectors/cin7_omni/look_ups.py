@@ -69,13 +69,11 @@ def _taken(plan: Plan, named: Sequence[CreditNoteRow]) -> tuple[CreditNoteRow, .
 async def _orders(client: Client, plans: Sequence[Plan]) -> list[FoundOrder]:
     """Finds all by reference, and only those that are not found by the customer's number."""
     rows = await _order_rows(client, order_conditions("reference", [plan.order_names[0] for plan in plans]))
-    missing = [
-        name
-        for plan in plans
-        if not any(same(row.reference, plan.order_names[0]) for row in rows)
-        for name in plan.order_names
-    ]
-    rows += await _order_rows(client, order_conditions("customerOrderNo", missing))
+    references = {row.reference.casefold() for row in rows if row.reference is not None}
+    missing = [plan.order_names for plan in plans if plan.order_names[0].casefold() not in references]
+    conditions = order_conditions("customerOrderNo", [name for names in missing for name in names])
+    conditions += order_conditions("reference", [name for names in missing for name in names[1:]])
+    rows += await _order_rows(client, conditions)
     return [match_order(plan.order_names, rows) for plan in plans]
 
 

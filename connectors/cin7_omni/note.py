@@ -78,7 +78,7 @@ class _Builder:
         expected = sum((line.total for line in lines), Decimal(0)) + fees
         if total != expected:
             self.draft.warn(
-                f"the note credits {total} {currency}, and the return was paid {expected} {currency}"
+                f"the note credits {total} {currency}, and what was paid comes to {expected} {currency}"
             )
         return Prepared(
             delivery_id=self.delivery.delivery_id,
@@ -215,17 +215,21 @@ class _Builder:
                 draft.put(name, *worked)
         if draft.fields["taxStatus"] != tax_status:
             draft.warn(f"taxStatus is mapped, and the prices on the lines are meant as {tax_status}")
-        groups = {**mapping.groups, "customFields": mapping.custom_fields}
+        self._put_mapped_groups()
+        for name, value in mapping.line_fields.items():
+            worked = worked_out(draft, f"lineItems.{name}", value, delivery, field_of("lineItems", name))
+            for index in range(len(draft.lines)):
+                if worked is not None:
+                    draft.put_on_line(index, name, *worked)
+
+    def _put_mapped_groups(self) -> None:
+        groups = {**self.mapping.groups, "customFields": self.mapping.custom_fields}
         for group, values in groups.items():
             for name, value in values.items():
                 entry = None if group == "customFields" else field_of(group, name)
-                worked = worked_out(draft, f"{group}.{name}", value, delivery, entry)
+                worked = worked_out(self.draft, f"{group}.{name}", value, self.delivery, entry)
                 if worked is not None:
-                    draft.put_in_group(group, name, *worked)
-        for name, value in mapping.line_fields.items():
-            worked = worked_out(draft, f"lineItems.{name}", value, delivery, field_of("lineItems", name))
-            for index in range(len(draft.lines) if worked is not None else 0):
-                draft.put_on_line(index, name, *worked)
+                    self.draft.put_in_group(group, name, *worked)
 
     def _put_comments(self) -> None:
         text, origin = "", "built in: the mark that shows the note is the hub's"

@@ -119,10 +119,10 @@ async def poll_validations(
     rows = await client.list_page("CreditNotes", where=at.where, order=polling.ORDER, page=at.page)
     notes = [note for note in map(CreditNoteRow.read, rows) if note is not None]
     following, fresh, more = polling.advance(at, notes, len(rows), now)
-    receipts = [read_receipt(note, now) for note in fresh]
+    receipts = [read_receipt(note, connection.settings, now) for note in fresh]
     if not more:
         seen = frozenset(str(note.id) for note in notes)
-        receipts += await reread(client, polling.stale(open_documents, seen, now), now)
+        receipts += await reread(client, connection.settings, polling.stale(open_documents, seen, now), now)
     return ValidationPage(receipts=tuple(receipts), cursor=polling.write_cursor(following), more=more)
 
 

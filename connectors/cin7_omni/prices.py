@@ -6,11 +6,11 @@ Prices are sent gross by default: one return mixes tax rates, and Cin7's lines c
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from decimal import Decimal
 
     from hub.rma import Item, Price
 

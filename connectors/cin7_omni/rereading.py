@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from connectors.cin7_omni.client import Client
+    from connectors.cin7_omni.config import Settings
     from hub.hookspecs import OpenDocument
     from hub.outcomes import Receipt
 
@@ -25,7 +26,9 @@ SINGLE_CALLS = 5
 """Most calls of each kind in one polling cycle; what does not fit waits for the next."""
 
 
-async def reread(client: Client, documents: Sequence[OpenDocument], now: datetime) -> list[Receipt]:
+async def reread(
+    client: Client, settings: Settings, documents: Sequence[OpenDocument], now: datetime
+) -> list[Receipt]:
     """Reads documents by id; one that does not come back is asked for alone, since 404 means deleted."""
     by_id = {int(each.document_id): each for each in documents if _is_number(each.document_id)}
     receipts: list[Receipt] = []
@@ -33,13 +36,13 @@ async def reread(client: Client, documents: Sequence[OpenDocument], now: datetim
     for clause, ids in ids_in(by_id)[:LIST_CALLS]:
         rows = map(CreditNoteRow.read, await client.list_all("CreditNotes", clause))
         notes = {note.id: note for note in rows if note is not None and note.id in by_id}
-        receipts += [read_receipt(note, now) for note in notes.values()]
+        receipts += [read_receipt(note, settings, now) for note in notes.values()]
         absent += [note_id for note_id in ids if note_id not in notes]
     for note_id in absent[:SINGLE_CALLS]:
         row = await client.get("CreditNotes", note_id)
         note = None if row is None else CreditNoteRow.read(row)
         if note is not None and note.id == note_id:
-            receipts.append(read_receipt(note, now))
+            receipts.append(read_receipt(note, settings, now))
         elif row is None:
             receipts.append(vanished(str(note_id), by_id[note_id].reference, now))
     return receipts

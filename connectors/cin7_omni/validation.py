@@ -10,33 +10,45 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from connectors.cin7_omni.config import ShortReceipts
+from connectors.cin7_omni.rules import decide
 from hub.outcomes import Receipt, ReceiptLine, ReceiptVerdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from connectors.cin7_omni.models import CreditNoteRow
+    from connectors.cin7_omni.config import Settings
+    from connectors.cin7_omni.models import CreditNoteRow, NoteLine
+    from connectors.cin7_omni.rules import Rule
 
 
-def read_receipt(note: CreditNoteRow, seen_at: datetime) -> Receipt:
+def read_receipt(note: CreditNoteRow, settings: Settings, seen_at: datetime) -> Receipt:
     """Judges the state of one credit note.
 
     Args:
         note: as Cin7 shows it now.
+        settings: the connection's; ``rules`` decide what a state means, ``short_receipts`` what becomes of
+            units that did not arrive.
         seen_at: the hub's clock.
     """
     lines = goods(note)
-    verdict, reason = _judge(note, lines)
+    verdict, reason = _judge(note, lines, settings.rules)
+    is_completed = note.completed_at is not None
     return Receipt(
         document_id=str(note.id),
         reference=note.reference or "",
         verdict=verdict,
         reason=reason,
-        is_complete=note.is_void or note.completed_at is not None,
+        is_complete=note.is_void or is_completed,
         received_at=note.completed_at,
         lines=lines,
         seen_at=seen_at,
+        is_rest_not_returned=(
+            verdict is ReceiptVerdict.PROCESS
+            and is_completed
+            and settings.short_receipts is ShortReceipts.NOT_RETURNED
+        ),
     )
 
 
@@ -57,49 +69,82 @@ def vanished(document_id: str, reference: str, seen_at: datetime) -> Receipt:
 def goods(note: CreditNoteRow) -> tuple[ReceiptLine, ...]:
     """The note's goods by SKU: lines of one SKU at several prices are one.
 
-    ``received`` is None as soon as one of a SKU's lines does not say.
+    ``received`` is None as soon as one of a SKU's lines does not say. On a note that is not completed a line
+    without a quantity has moved nothing yet.
     """
     expected: dict[str, Decimal] = {}
     received: dict[str, Decimal | None] = {}
     for line in note.lines:
-        if line.is_child or line.code is None or line.qty is None:
-            continue
-        expected[line.code] = expected.get(line.code, Decimal(0)) + abs(line.qty)
-        so_far = received.get(line.code, Decimal(0))
-        moved = line.qty_shipped
-        received[line.code] = None if so_far is None or moved is None else so_far + abs(moved)
+        for sku, count, moved in _units(line, is_open=note.completed_at is None):
+            expected[sku] = expected.get(sku, Decimal(0)) + count
+            so_far = received.get(sku, Decimal(0))
+            received[sku] = None if so_far is None or moved is None else so_far + moved
     return tuple(
         ReceiptLine(sku=sku, expected=count, received=received[sku]) for sku, count in expected.items()
     )
 
 
-def _judge(note: CreditNoteRow, lines: Sequence[ReceiptLine]) -> tuple[ReceiptVerdict, str]:
+def _units(line: NoteLine, *, is_open: bool) -> list[tuple[str, Decimal, Decimal | None]]:
+    """SKU, units asked for and units moved; several where a line is a style with sizes."""
+    if line.is_child or line.code is None or line.qty is None:
+        return []
+    count = abs(line.qty)
+    unsaid = Decimal(0) if is_open else None
+    moved = unsaid if line.qty_shipped is None else abs(line.qty_shipped)
+    sizes = [(size.code, abs(size.qty)) for size in line.sizes if size.code is not None and size.qty]
+    if len(sizes) == 1:
+        return [(sizes[0][0], count, moved)]
+    if not sizes:
+        return [(line.code, count, moved)]
+    # Qty Moved stands on the whole line, so it says how many of each size only at nothing and at all.
+    if moved == 0:
+        return [(code, asked, Decimal(0)) for code, asked in sizes]
+    is_whole = moved == count == sum(asked for _, asked in sizes)
+    return [(code, asked, asked if is_whole else None) for code, asked in sizes]
+
+
+def _judge(
+    note: CreditNoteRow, lines: Sequence[ReceiptLine], rules: Sequence[Rule]
+) -> tuple[ReceiptVerdict, str]:
     name = f"credit note {note.reference or note.id}"
-    if note.is_void:
-        return ReceiptVerdict.FLAG, f"{name} was voided in Cin7 Omni"
     moved = sum((line.received for line in lines if line.received is not None), Decimal(0))
-    if note.completed_at is not None:
-        return _judge_completed(name, lines, moved)
-    if moved:
-        expected = sum((line.expected for line in lines), Decimal(0))
-        return ReceiptVerdict.PROCESS, f"{_count(moved)} of {_count(expected)} units moved on {name} so far"
-    return ReceiptVerdict.IGNORE, f"nothing has arrived on {name} yet"
-
-
-def _judge_completed(name: str, lines: Sequence[ReceiptLine], moved: Decimal) -> tuple[ReceiptVerdict, str]:
+    is_known = all(line.received is not None for line in lines)
+    verdict = decide(rules, note, has_moved=any(line.qty_shipped for line in note.lines if not line.is_child))
+    if verdict is ReceiptVerdict.FLAG:
+        return (
+            verdict,
+            f"{name} was voided in Cin7 Omni"
+            if note.is_void
+            else f"{name} {_state(note)}: flagged by a rule",
+        )
+    if verdict is ReceiptVerdict.IGNORE:
+        return (
+            verdict,
+            f"nothing has arrived on {name} yet"
+            if not moved
+            else f"{name} {_state(note)}: ignored by a rule",
+        )
     if not lines:
-        return ReceiptVerdict.IGNORE, f"{name} is completed and holds no goods"
-    if moved == 0 or any(line.received is None for line in lines):
-        # A completed note that moved nothing at all was closed without counting.
+        return ReceiptVerdict.IGNORE, f"{name} holds no goods"
+    if moved == 0 or not is_known:
+        # Closed or handed over without counting: never to be read as "all".
         return ReceiptVerdict.FLAG, (
-            f"{name} is completed in Cin7 Omni but does not say how many units arrived: quantities unknown"
+            f"{name} {_state(note)} but does not say how many units arrived: quantities unknown"
         )
     expected = sum((line.expected for line in lines), Decimal(0))
     if all(line.received == line.expected for line in lines):
-        return ReceiptVerdict.PROCESS, f"all {_count(expected)} units of {name} were received"
-    return ReceiptVerdict.PROCESS, (
-        f"{_count(moved)} of {_count(expected)} units of {name} were received, and it is completed"
-    )
+        return verdict, f"all {_count(expected)} units of {name} were received"
+    counts = f"{_count(moved)} of {_count(expected)} units of {name} were received"
+    return verdict, f"{counts}, and it is completed" if note.completed_at is not None else f"{counts} so far"
+
+
+def _state(note: CreditNoteRow) -> str:
+    parts = [
+        "is completed" if note.completed_at is not None else "is not completed",
+        *([f"has status {note.status}"] if note.status else []),
+        *([f"has logistics status {note.logistics_status}"] if note.logistics_status is not None else []),
+    ]
+    return " and ".join(parts)
 
 
 def _count(number: Decimal) -> str:

@@ -10,20 +10,19 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 from decimal import Decimal, InvalidOperation
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote
 
+from connectors.cin7_omni.failures import as_text, quote_body, raise_for_status, raise_unreadable, shorten
 from connectors.cin7_omni.models import read_id, read_text
-from hub.errors import AuthError, InDoubtError, RejectedError, RetriableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from hub.hookspecs import HttpReply
 
@@ -32,10 +31,7 @@ MAX_BATCH = 250
 MAX_QUERY = 1_990
 """Longest query string sent. Cin7 names no limit; servers of its family stop at 2,048 characters."""
 
-_LONGEST_QUOTE = 200
-_LONGEST_WAIT = timedelta(days=2)
 _NUMBER_LIMIT = 40
-_TAG = re.compile(r"<[^>]{0,500}>")
 
 
 # --- requests -----------------------------------------------------------------------------------------
@@ -157,7 +153,7 @@ def read_list(reply: HttpReply, operation: str) -> list[dict[str, Any]]:
     raise_for_status(reply, operation, is_write=False)
     value = _read_json(reply, operation, is_write=False)
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
-        _raise_unreadable(operation, "the answer is not a list of records", is_write=False)
+        raise_unreadable(operation, "the answer is not a list of records", is_write=False)
     return value
 
 
@@ -168,7 +164,7 @@ def read_one(reply: HttpReply, operation: str) -> dict[str, Any] | None:
     raise_for_status(reply, operation, is_write=False)
     value = _read_json(reply, operation, is_write=False)
     if not isinstance(value, dict):
-        _raise_unreadable(operation, "the answer is not a record", is_write=False)
+        raise_unreadable(operation, "the answer is not a record", is_write=False)
     return value
 
 
@@ -191,7 +187,7 @@ def read_results(reply: HttpReply, references: Sequence[str], operation: str) ->
     raise_for_status(reply, operation, is_write=True)
     value = _read_json(reply, operation, is_write=True)
     if not isinstance(value, list):
-        _raise_unreadable(operation, "the answer is not a list of results", is_write=True)
+        raise_unreadable(operation, "the answer is not a list of results", is_write=True)
     placed = _in_place([row for row in value if isinstance(row, dict)])
     return [_read_result(placed.get(index), reference) for index, reference in enumerate(references)]
 
@@ -245,124 +241,13 @@ def _unclear(reason: str) -> RecordResult:
 def _their_errors(errors: object) -> str:
     if isinstance(errors, str):
         errors = [errors]
-    texts = [_as_text(each) for each in errors] if isinstance(errors, list) else []
+    texts = [as_text(each) for each in errors] if isinstance(errors, list) else []
     return shorten("; ".join(text for text in texts if text)) or "cin7 omni gave no reason"
-
-
-# --- errors -------------------------------------------------------------------------------------------
-
-
-def raise_for_status(reply: HttpReply, operation: str, *, is_write: bool) -> None:
-    """Turns every status but success into the error that says what to do next.
-
-    Raises:
-        AuthError: 401 and 403.
-        RetriableError: 429; 503 in Cin7's own words; a redirect or a wrong address on a read; any 5xx
-            answer to a read.
-        RejectedError: any other 4xx: the same request would be refused again.
-        InDoubtError: a 5xx or an answer of another kind to a write.
-    """
-    status = reply.status
-    if 200 <= status < 300:  # noqa: PLR2004 - HTTP's own numbers
-        return
-    what = f"{operation}: cin7 omni answered {status}"
-    why = quote_body(reply.body)
-    if status in {401, 403}:
-        _raise_auth(status, operation, why)
-    if status == 429:  # noqa: PLR2004
-        raise RetriableError(
-            what, why=why, fix="wait; the hub goes on by itself", retry_after=read_retry_after(reply)
-        )
-    if status == 503 and not (is_write and _is_html(reply.body)):  # noqa: PLR2004
-        # Cin7's own 503 comes before it reads the request. A page by some machine in between proves
-        # nothing about the write behind it.
-        raise RetriableError(what, why=why, retry_after=read_retry_after(reply))
-    if status in {404, 405, 410}:
-        raise RetriableError(what, why=why, fix="check the base_url of the connection")
-    if 400 <= status < 500 and status != 408:  # noqa: PLR2004
-        raise RejectedError(what, why=why)
-    if is_write:
-        raise InDoubtError(what, why=why, timed_out=status in {408, 504})
-    fix = "check the base_url of the connection" if 300 <= status < 400 else ""  # noqa: PLR2004
-    raise RetriableError(what, why=why, fix=fix, retry_after=read_retry_after(reply))
-
-
-def _raise_auth(status: int, operation: str, why: str) -> NoReturn:
-    if status == 401:  # noqa: PLR2004
-        raise AuthError(
-            f"{operation}: cin7 omni does not accept the API username or the API key",
-            why=why,
-            fix="copy both again from the API connection in Cin7 Omni, without blanks around them; if it "
-            "stays so, generate a new key there and enter that one",
-        )
-    raise AuthError(
-        f"{operation}: cin7 omni accepts the API key but it lacks the permission",
-        why=why,
-        fix="tick the missing box for this API connection in Cin7 Omni and save; if it stays so, "
-        "generate a new key there and enter that one",
-        kind="forbidden",
-    )
-
-
-def read_retry_after(reply: HttpReply) -> timedelta | None:
-    """How long the remote asked us to wait: seconds or an HTTP date; None when absent or nonsense.
-
-    A date counts from the answer's own ``Date`` header, so that no clock of ours is needed; without one
-    it is ignored. Longer than two days is taken as two days: the daily quota is back by then.
-    """
-    text = reply.headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdigit():
-        return min(timedelta(seconds=int(text[:9])), _LONGEST_WAIT)
-    until, since = _read_http_date(text), _read_http_date(reply.headers.get("date", ""))
-    if until is None or since is None:
-        return None
-    return min(max(until - since, timedelta(0)), _LONGEST_WAIT)
-
-
-def _read_http_date(text: str) -> datetime | None:
-    try:
-        when = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return when.replace(tzinfo=UTC) if when.tzinfo is None else when
-
-
-def quote_body(body: bytes) -> str:
-    """Their words, short and on one line; text first, then JSON (bodies are bare strings, mostly)."""
-    text = body[:4_000].decode("utf-8", errors="replace").strip()
-    if not text:
-        return "with an empty body"
-    if _is_html(body):
-        return shorten("with an HTML page: " + " ".join(_TAG.sub(" ", text).split()))
-    try:
-        return shorten(_as_text(json.loads(text)))
-    except (ValueError, RecursionError):
-        return shorten(text)
-
-
-def shorten(text: str) -> str:
-    """One printable line of at most 200 characters."""
-    line = " ".join("".join(each if each.isprintable() else " " for each in text).split())
-    return line if len(line) <= _LONGEST_QUOTE else line[: _LONGEST_QUOTE - 1] + "…"
-
-
-def _as_text(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, dict):
-        for key in ("message", "Message", "error"):
-            if isinstance(value.get(key), str):
-                return str(value[key])
-    return json.dumps(value, default=str, ensure_ascii=False)
-
-
-def _is_html(body: bytes) -> bool:
-    return body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<"
 
 
 def _read_json(reply: HttpReply, operation: str, *, is_write: bool) -> Any:
     if not reply.body.strip():
-        _raise_unreadable(operation, "the answer is empty", is_write=is_write)
+        raise_unreadable(operation, "the answer is empty", is_write=is_write)
     try:
         return json.loads(
             reply.body.decode("utf-8-sig"),
@@ -372,7 +257,7 @@ def _read_json(reply: HttpReply, operation: str, *, is_write: bool) -> Any:
         )
     except (ValueError, RecursionError):  # bad UTF-8 and bad JSON are both ValueErrors
         why = f"the answer is not whole JSON: {quote_body(reply.body)}"
-        _raise_unreadable(operation, why, is_write=is_write)
+        raise_unreadable(operation, why, is_write=is_write)
 
 
 def _read_decimal(text: str) -> Decimal | None:
@@ -389,10 +274,3 @@ def _read_int(text: str) -> int | None:
 def _refuse_constant(name: str) -> NoReturn:
     msg = f"{name} is not JSON"
     raise ValueError(msg)
-
-
-def _raise_unreadable(operation: str, why: str, *, is_write: bool) -> NoReturn:
-    what = f"{operation}: cin7 omni's answer cannot be read"
-    if is_write:
-        raise InDoubtError(what, why=why)
-    raise RetriableError(what, why=why)

@@ -16,27 +16,27 @@ RETRY_FIRST = timedelta(seconds=2)
 RETRY_LONGEST = timedelta(minutes=15)
 RETRY_AFTER_LONGEST = timedelta(hours=26)
 """The ERP may ask for hours when its day's quota is spent; more than a day is nonsense."""
-MOST_ATTEMPTS = 12
-"""With the waits above about two hours of an ERP being away; then a person is asked."""
+MOST_TRIES = 120
+"""With the waits above rather more than a day of an ERP being away; then a person is asked."""
 DOUBT_LOOKS = (5.0, 60.0, 300.0)
 """Seconds after the loss at which to look: an ERP may finish what it began after we gave up."""
 POLL_FIRST_RETRY = timedelta(seconds=10)
 
 
-def retry_wait(attempts: int, *, jitter: float, asked: timedelta | None = None) -> timedelta | None:
+def retry_wait(tries: int, *, jitter: float, asked: timedelta | None = None) -> timedelta | None:
     """How long to wait before the next try: exponential, with full jitter above half.
 
     Args:
-        attempts: tries made so far, at least 1.
+        tries: those that came to nothing so far, in a row; at least 1.
         jitter: 0 to 1, drawn anew each time, so that many do not return at one moment.
         asked: what the ERP asked for (Retry-After); None when it did not say.
 
     Returns:
         The wait, or None when there has been enough trying.
     """
-    if attempts >= MOST_ATTEMPTS:
+    if tries >= MOST_TRIES:
         return None
-    longest: timedelta = min(RETRY_FIRST * 2 ** (attempts - 1), RETRY_LONGEST)
+    longest: timedelta = min(RETRY_FIRST * 2 ** min(tries - 1, 20), RETRY_LONGEST)
     wait: timedelta = longest * (0.5 + jitter / 2)
     if asked is not None:
         wait = max(wait, min(asked, RETRY_AFTER_LONGEST))

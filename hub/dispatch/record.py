@@ -36,6 +36,7 @@ ROW_FIELDS = (
     "document_id",
     "document_reference",
     "attempts",
+    "retries",
     "looks",
     "lost_at",
     "next_attempt_at",

@@ -77,9 +77,10 @@ class Transitions:
                 return self.doubt(row, now, outcome.reason)
 
     def _later(self, row: Delivery, outcome: Outcome, now: datetime) -> TimelineEntry:
-        wait = retry_wait(max(row.attempts, 1), jitter=self._random(), asked=outcome.retry_after)
+        row.retries += 1
+        wait = retry_wait(row.retries, jitter=self._random(), asked=outcome.retry_after)
         if wait is None:
-            reason = f"given up after {row.attempts} attempts: {outcome.reason}"
+            reason = f"given up after {row.retries} tries: {outcome.reason}"
             return self.attention(row, now, reason, outcome.fix, Verdict.RETRY)
         row.status, row.next_attempt_at = Status.PENDING, now + wait
         text = f"Not sent, and tried again in {_spell(wait)}: {outcome.reason}."

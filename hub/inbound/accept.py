@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tortoise.exceptions import IntegrityError
+
 from hub.errors import EventError
 from hub.inbound.later import contradict_or_note
 from hub.outcomes import Status, Verdict
@@ -50,6 +52,8 @@ async def accept(
 ) -> Accepted:
     """Stores an event, the RMA as it stands and what is to be done about it.
 
+    Safe to call from many processes at one moment, also for one RMA.
+
     Args:
         clock: time and ids.
         store: whose event it is.
@@ -61,6 +65,14 @@ async def accept(
         EventError: 409 when the RMA belongs to another store, or the id came with another document.
     """
     event_id = event_id or event.digest
+    try:
+        return await _accept(clock, store, event, source, event_id)
+    except IntegrityError:
+        # Another process stored this event or RMA first, after we looked. Its rows are there now.
+        return await _accept(clock, store, event, source, event_id)
+
+
+async def _accept(clock: Clock, store: Store, event: IncomingEvent, source: str, event_id: str) -> Accepted:
     async with in_transaction():
         known = await Event.get_or_none(source=source, event_id=event_id).select_related("rma")
         if known is not None:
@@ -215,7 +227,7 @@ async def place(delivery: Delivery, decided: Route, now: datetime) -> None:
     delivery.origins, delivery.warnings = "{}", "[]"
     delivery.reason = decided.reason or None
     delivery.fix = decided.fix.replace("<id>", delivery.id)
-    delivery.next_attempt_at = None
+    delivery.next_attempt_at, delivery.retries = None, 0
     delivery.version = (delivery.version or 0) + 1
     delivery.updated_at = now
     match decided.decision:

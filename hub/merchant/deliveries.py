@@ -110,7 +110,7 @@ async def retry(clock: Clock, delivery: Delivery, *, prepare_anew: bool = False)
         await _check_connection(row)
         last = await Attempt.filter(delivery_id=row.id).order_by("-number").first()
         now = clock.now()
-        row.status, row.next_attempt_at, row.looks = Status.IN_DOUBT, now, 0
+        row.status, row.next_attempt_at, row.looks, row.retries = Status.IN_DOUBT, now, 0, 0
         row.lost_at = (last.finished_at or last.started_at) if last else now
         row.is_prepared_anew = prepare_anew
         await _save(row, now)

@@ -108,7 +108,9 @@ def _problems(
     if not is_installed:
         problems.append(f"its connector {row.connector} is not installed or broken")
     if row.is_paused:
-        problems.append(f"it is paused: {row.pause_reason}")
+        problems.append(
+            f"it is paused: {row.pause_reason}; once that is mended, `hub connections resume {row.name}`"
+        )
     if counts.get(Status.ATTENTION):
         problems.append(f"{counts[Status.ATTENTION]} deliveries need a person")
     if flagged:

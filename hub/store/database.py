@@ -15,6 +15,7 @@ from tortoise.migrations.recorder import MigrationRecorder
 from tortoise.transactions import in_transaction
 
 from hub.errors import ConfigError
+from hub.store.mark import mark_new
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -142,6 +143,7 @@ async def open_database(environment: Environment) -> AsyncIterator[TortoiseConte
     if environment.is_sqlite:
         with _database_errors(environment):
             environment.database_file.parent.mkdir(parents=True, exist_ok=True)
+            mark_new(environment.database_file)
     async with TortoiseContext() as context:
         with _database_errors(environment):
             await context.init(config=configuration(environment))

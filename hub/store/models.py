@@ -233,6 +233,8 @@ class Delivery(Model):
     document_id = fields.CharField(200, null=True)
     document_reference = _text_or_null()
     attempts = fields.IntField(default=0)
+    retries = fields.IntField(default=0)
+    """Tries in a row that came to nothing and may be repeated, also those that failed before sending."""
     looks = fields.IntField(default=0)
     """Looks in the ERP since the answer was lost."""
     lost_at = fields.DatetimeField(null=True)
@@ -276,6 +278,19 @@ class Attempt(Model):
     class Meta:
         table = "attempt"
         unique_together = (("delivery", "number"),)
+
+
+class Epoch(Model):
+    """A time that began with a database which may have forgotten documents it made: a restored one."""
+
+    id = fields.IntField(primary_key=True)
+    key = fields.CharField(ID_LENGTH, unique=True)
+    """Never given twice, also after a restore, which gives an ``id`` again."""
+    began_at = fields.DatetimeField()
+    reason = fields.TextField()
+
+    class Meta:
+        table = "epoch"
 
 
 class TimelineEntry(Model):

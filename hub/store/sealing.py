@@ -56,10 +56,10 @@ class Sealer:
                 why=f"they were sealed with key {key_id or '?'}, and this hub holds key {self.key_id}",
                 fix="start the hub with the key that sealed them (HUB_SECRET_KEY or HUB_SECRET_KEY_FILE)",
             )
-        raw = base64.b64decode(payload)
         try:
+            raw = base64.b64decode(payload, validate=True)
             return self._aead.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], self._bound(row)).decode()
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # a cut text is no base64, or has no whole nonce
             raise ConfigError(
                 "open stored credentials",
                 why="they were altered, or belong to another row",

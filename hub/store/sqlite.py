@@ -62,10 +62,10 @@ class ImmediateContext(SqliteTransactionContext):
             try:
                 await self.connection.begin()
             except BaseException:
-                # A cancelled begin may still be carried out by the connection's thread: undo it there.
-                if self.connection._connection.in_transaction:  # noqa: SLF001
-                    await asyncio.shield(self.connection._connection.rollback())  # noqa: SLF001
                 get_connections().reset(self.token)
+                # The connection's thread carries a cancelled begin out all the same, once the lock is free.
+                # It works in turn, so this comes after that; without a transaction it does nothing.
+                await asyncio.shield(self.connection._connection.rollback())  # noqa: SLF001
                 raise
         except BaseException:
             self._trxlock.release()

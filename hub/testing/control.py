@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from hub.errors import ConflictError, HubError, NotFoundError, UsageError
+from hub.inbound.event import read_event
 from hub.testing.faults import read_fault
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def make_control_app(sandbox: Sandbox, url: Callable[[], str]) -> web.Applicatio
     app.router.add_get("/info", control.info)
     app.router.add_post("/receive", control.receive)
     app.router.add_post("/void", control.void)
+    app.router.add_post("/sell", control.sell)
     app.router.add_post("/faults", control.add_fault)
     app.router.add_delete("/faults", control.clear_faults)
     app.router.add_route("*", "/{path:.*}", control.unknown)
@@ -81,6 +83,9 @@ class _Control:
         given = await _read_object(request, {"document"})
         return _reply(self._sandbox.void(_read_document(given)))
 
+    async def sell(self, request: web.Request) -> web.Response:
+        return _reply(self._sandbox.sell(read_event(await request.read()).rma))
+
     async def add_fault(self, request: web.Request) -> web.Response:
         given = await _read_object(request, {"name", "times", "on", "chance", "seconds"})
         fault = read_fault(given, self._sandbox.faults)
@@ -94,7 +99,7 @@ class _Control:
     async def unknown(self, request: web.Request) -> web.Response:
         raise NotFoundError(
             f"there is no {request.method} {request.path}",
-            fix="use GET documents, calls or info; POST receive, void or faults; or DELETE faults",
+            fix="use GET documents, calls or info; POST receive, sell, void or faults; or DELETE faults",
         )
 
 

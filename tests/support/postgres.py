@@ -1,4 +1,4 @@
-"""A real PostgreSQL for tests: the one ``HUB_TEST_POSTGRES_URL`` names, or a server of our own from a wheel."""
+"""A real PostgreSQL: the one ``HUB_TEST_POSTGRES_URL`` names, or a server of our own from a wheel."""
 
 from __future__ import annotations
 
@@ -30,14 +30,28 @@ class PostgresServer:
     url: str
 
     @asynccontextmanager
-    async def database(self) -> AsyncIterator[str]:
-        """The address of an empty database, there for the block."""
-        name = f"hub_test_{uuid.uuid4().hex}"
-        await self._execute(f"CREATE DATABASE {name}")
+    async def database(self, template: str | None = None) -> AsyncIterator[str]:
+        """The address of a database that is there for the block; see :meth:`create`."""
+        url = await self.create(template)
         try:
-            yield urlsplit(self.url)._replace(path=f"/{name}").geturl()
+            yield url
         finally:
-            await self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+            await self.drop(url)
+
+    async def create(self, template: str | None = None) -> str:
+        """Makes a database and gives its address.
+
+        Args:
+            template: address of the one it is a copy of; None makes it empty.
+        """
+        name = f"hub_test_{uuid.uuid4().hex}"
+        copied = f" TEMPLATE {_name(template)}" if template else ""
+        await self._execute(f"CREATE DATABASE {name}{copied}")
+        return urlsplit(self.url)._replace(path=f"/{name}").geturl()
+
+    async def drop(self, url: str) -> None:
+        """Removes a database, whoever is connected to it."""
+        await self._execute(f"DROP DATABASE {_name(url)} WITH (FORCE)")
 
     async def _execute(self, statement: str) -> None:
         connection = await asyncpg.connect(self.url)
@@ -45,6 +59,10 @@ class PostgresServer:
             await connection.execute(statement)
         finally:
             await connection.close()
+
+
+def _name(url: str) -> str:
+    return urlsplit(url).path.removeprefix("/")
 
 
 @contextmanager

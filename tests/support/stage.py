@@ -129,6 +129,4 @@ async def open_stage(environment: Environment, **settings: str) -> AsyncIterator
             method = await methods.add(store, name, MethodType(kind))
             if kind != MethodType.NO_SHIPMENT_REQUIRED:
                 await methods.point_at(method, added.row, None)
-        yield Stage(
-            hub=hub, store=store, sandbox=sandbox, connection_id=added.row.id, http=http, time=time
-        )
+        yield Stage(hub=hub, store=store, sandbox=sandbox, connection_id=added.row.id, http=http, time=time)

@@ -157,8 +157,7 @@ def test_an_unknown_method_waits_with_the_commands_that_make_it_known() -> None:
         found,
         reason="the hub does not know the return method 'UPS label'",
         fix="run `hub methods add 'UPS label' --type ship_with_prepaid_label` and "
-        "`hub methods set 'UPS label' --connection NAME`, then run `hub deliveries retry <id>` "
-        "(its id: `hub deliveries list --rma 415`)",
+        "`hub methods set 'UPS label' --connection NAME`, then run `hub deliveries retry <id>`",
     )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from connectors.cin7_omni.sandbox import transactions, warehouse
@@ -18,10 +20,10 @@ from hub.errors import ConfigError, ConflictError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from decimal import Decimal
 
     from connectors.cin7_omni.sandbox.fields import Record
     from hub.hookspecs import Fault, QuotaWindow
+    from hub.rma import Rma
 
 
 def _utc_now() -> datetime:
@@ -159,6 +161,19 @@ class Cin7Sandbox:
     def records(self, resource: str) -> list[Record]:
         """Copies of every record of a resource (``Branches``), in id order, as the API shows them."""
         return [dict(record) for record in self._books.records(resource)]
+
+    def sell(self, rma: Rma) -> dict[str, Any]:
+        """See :meth:`hub.hookspecs.Sandbox.sell`. Gross prices, in the shop's currency."""
+        units: Counter[tuple[str, Decimal]] = Counter()
+        for item in rma.items:
+            tax = Decimal(0) if item.is_tax_included else item.tax.shop.amount
+            units[item.sku or "", item.paid.shop.amount + tax] += 1
+        return self.add_sales_order(
+            rma.order_name or f"RMA {rma.rma_id}",
+            [{"code": sku, "qty": count, "unitPrice": price} for (sku, price), count in units.items()],
+            currency=rma.items[0].paid.shop.currency if rma.items else transactions.ACCOUNT_CURRENCY,
+            member_email=(rma.customer.email if rma.customer else None) or "",
+        )
 
     def add_sales_order(
         self,

@@ -47,7 +47,9 @@ async def test_claim_is_free_again_when_its_work_fails(hub: Hub, connection: Con
 
 
 async def test_claim_of_a_dead_holder_expires(hub: Hub, connection: Connection, time: FastTime) -> None:
-    await Connection.all().update(claim_token="dead", claim_owner="dead", claim_expires_at=time.now() + EXPIRY)
+    await Connection.all().update(
+        claim_token="dead", claim_owner="dead", claim_expires_at=time.now() + EXPIRY
+    )
     async with claim(connection.id, "test", hub.clock) as held:
         assert held is None
     time.set_forward(EXPIRY + timedelta(seconds=1))
@@ -87,7 +89,7 @@ async def test_heart_beats_while_the_work_goes_on(hub: Hub, connection: Connecti
 
 
 async def test_claims_of_a_dead_engine_are_freed_and_others_are_not(
-    hub: Hub, connection: Connection, time: FastTime
+    connection: Connection, time: FastTime
 ) -> None:
     expires = time.now() + EXPIRY
     for owner, is_freed in (("serve 4711", True), ("poll 4711", False)):
@@ -95,4 +97,3 @@ async def test_claims_of_a_dead_engine_are_freed_and_others_are_not(
         await release_of("serve")
         row = await Connection.get(id=connection.id)
         assert (row.claim_token is None) is is_freed
-    assert hub.registry.get(row.connector)

@@ -25,8 +25,8 @@ async def test_empty_database_is_brought_up_to_date_once(place: Environment) -> 
         assert await Store.all().count() == 0
 
 
-async def test_migrating_again_keeps_every_row(hub: Hub, place: Environment) -> None:
-    async with open_hub(place, should_migrate=True):
+async def test_migrating_again_keeps_every_row(hub: Hub) -> None:
+    async with open_hub(hub.environment, should_migrate=True):
         assert [store.name for store in await Store.all()] == ["default"]
     assert [store.name for store in await Store.all()] == ["default"]
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hub.core import open_hub
 from hub.dispatch.quota import LONGEST_WAIT, reserve
 from hub.errors import RetriableError
 from hub.hookspecs import ConnectorSchema, QuotaWindow
@@ -50,7 +51,9 @@ async def test_concurrent_reservers_never_exceed_a_window(hub: Hub, connection: 
     schema = schema_with(hub, *windows)
 
     async def reserver() -> list[datetime]:
-        return [(await take(hub, connection, schema)).at for _ in range(10)]
+        # A hub of its own has a database connection of its own, as another process would.
+        async with open_hub(hub.environment, clock=hub.clock):
+            return [(await take(hub, connection, schema)).at for _ in range(10)]
 
     times = [at for taken in await asyncio.gather(reserver(), reserver()) for at in taken]
     assert len(times) == 20

@@ -1,0 +1,3 @@
+"""Takes the process down with it when it is imported."""
+
+raise SystemExit(3)

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import base64
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.errors import ConfigError
+from hub.store.sealing import Sealer
+
+SEALER = Sealer(bytes(range(32)))
+ROW = "connection/0123456789abcdef"
+
+
+@given(st.text())
+def test_what_was_sealed_opens_for_its_row(secret: str) -> None:
+    assert SEALER.open(SEALER.seal(secret, row=ROW), row=ROW) == secret
+
+
+def test_same_secret_is_never_sealed_the_same_way_twice() -> None:
+    assert SEALER.seal("secret", row=ROW) != SEALER.seal("secret", row=ROW)
+
+
+def test_another_key_does_not_open_it_and_both_keys_are_named() -> None:
+    other = Sealer(bytes(32))
+    with pytest.raises(ConfigError) as caught:
+        other.open(SEALER.seal("secret", row=ROW), row=ROW)
+    assert SEALER.key_id in caught.value.why
+    assert other.key_id in caught.value.why
+
+
+def test_another_row_does_not_open_it() -> None:
+    with pytest.raises(ConfigError, match="altered, or belong to another row"):
+        SEALER.open(SEALER.seal("secret", row=ROW), row="connection/fedcba9876543210")
+
+
+@given(st.integers(min_value=0))
+def test_altered_text_does_not_open(place: int) -> None:
+    head, _, payload = SEALER.seal("a secret of some length", row=ROW).rpartition(".")
+    raw = bytearray(base64.b64decode(payload))
+    raw[place % len(raw)] ^= 1
+    with pytest.raises(ConfigError):
+        SEALER.open(f"{head}.{base64.b64encode(raw).decode()}", row=ROW)
+
+
+@pytest.mark.parametrize("text", ["", "v1", "v2.00000000.AAAA", "nonsense", "v1..", f"v1.{SEALER.key_id}."])
+def test_text_that_was_never_sealed_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError):
+        SEALER.open(text, row=ROW)
+
+
+@pytest.mark.parametrize("cut", [1, 5, 20])
+def test_cut_text_is_refused(cut: int) -> None:
+    with pytest.raises(ConfigError):
+        SEALER.open(SEALER.seal("secret", row=ROW)[:-cut], row=ROW)
