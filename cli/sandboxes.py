@@ -100,9 +100,7 @@ async def _serve(connector: str, sandbox: Sandbox, port: int, faults: list[Fault
             out(f"sandbox {connector} is ready on {server.url}")
             for name, value in {**settings, **sandbox.credentials}.items():
                 out(f"  {name}={value}")
-            out(
-                f"connect it: hub connections add {connector} --name main {_options(connector, sandbox, settings)}"
-            )
+            out(f"connect it: hub connections add {_options(connector, sandbox, settings)}")
         await stop.wait()
 
 

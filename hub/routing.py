@@ -114,7 +114,7 @@ def route(rma: Rma, methods: Mapping[str, MethodBinding]) -> Route:
             "the customer keeps every item, so there is nothing to credit" if kept else "the RMA has no items"
         )
         return Route(decision=Decision.SKIP, kept=kept, reason=reason)
-    return _by_method(rma, items, kept, methods)
+    return _by_method(items, kept, methods)
 
 
 def _why_kept(item: Item, methods: Mapping[str, MethodBinding]) -> str:
@@ -152,7 +152,6 @@ def _not_seen_approved(rma: Rma, items: tuple[Item, ...], kept: tuple[tuple[Item
 
 
 def _by_method(
-    rma: Rma,
     items: tuple[Item, ...],
     kept: tuple[tuple[Item, str], ...],
     methods: Mapping[str, MethodBinding],
