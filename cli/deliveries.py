@@ -99,11 +99,12 @@ def show(
             verdict = attempt["verdict"] or "unfinished"
             line = f"attempt {attempt['number']}  {attempt['started_at']}  {verdict}  {attempt['reason']}"
             out(line.rstrip())
-        if row["request"]:
-            out("\nRequest")
-            print_json(row["request"])
-            for field, origin in row["origins"].items():
-                out(f"  {field}: {origin}")
+        for title, name in _REQUESTS.items():
+            if row[name]:
+                out(f"\n{title}")
+                print_json(row[name])
+        for field, origin in row["origins"].items():
+            out(f"  {field}: {origin}")
 
     with_hub(work, print_it, as_json=as_json)
 
@@ -164,6 +165,9 @@ def retry(
     anew: Annotated[
         bool, typer.Option("--anew", help="Prepare the request again when no earlier document is found.")
     ] = False,
+    gone: Annotated[
+        bool, typer.Option("--gone", help="Also one that is done, when its document is gone from the ERP.")
+    ] = False,
     yes: Yes = False,
     store: StoreName = "default",
     as_json: Json = False,
@@ -173,9 +177,50 @@ def retry(
     async def each(hub: Hub, row: Delivery) -> str:
         from hub.merchant import deliveries
 
-        return await deliveries.retry(hub.clock, row, prepare_anew=anew)
+        return await deliveries.retry(hub.clock, row, prepare_anew=anew, is_gone=gone)
 
     on_many(each, "retry", delivery_ids, cause, store, yes=yes, as_json=as_json)
+
+
+@app.command(epilog="Example: hub deliveries edit 3f9c --request request.json")
+def edit(
+    delivery_id: Annotated[str, typer.Argument(metavar="ID", help="Its id, or the beginning of it.")],
+    request: Annotated[
+        str,
+        typer.Option(
+            "--request",
+            metavar="FILE|-",
+            help="The whole request, in the form `hub deliveries show ID` prints it.",
+        ),
+    ],
+    store: StoreName = "default",
+    as_json: Json = False,
+) -> None:
+    """Send a request written by hand in place of the one that was prepared.
+
+    Only for a delivery that needs a person or was skipped. What may have been sent before is looked for
+    first. The prepared request stays beside the edited one.
+    """
+
+    async def work(hub: Hub) -> dict[str, Any]:
+        from cli.files import read_file
+        from hub.errors import ConfigError
+        from hub.merchant import deliveries, stores
+
+        row = await deliveries.get(await stores.get(store), delivery_id)
+        try:
+            text = read_file(request, _LARGEST_REQUEST).decode()
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"read {request}", why="it is not UTF-8", fix="save it as UTF-8") from error
+        return {"id": row.id, "now": await deliveries.edit(hub, row, text)}
+
+    def show(result: dict[str, Any]) -> None:
+        out(f"Delivery {result['id']}: {result['now']}.")
+
+    with_hub(work, show, as_json=as_json)
+
+
+_LARGEST_REQUEST = 1_000_000
 
 
 @app.command(epilog="Example: hub deliveries resolve 3f9c --note 'credited by hand' --document 60761")
@@ -214,11 +259,22 @@ def _shown(row: Delivery) -> dict[str, Any]:
     }
 
 
+_REQUESTS = {
+    "Request before it was edited or prepared anew": "original_request",
+    "Request written by a person, sent once a look has found no earlier document": "edited_request",
+    "Request": "request",
+}
+
+
 def _request(row: Delivery) -> dict[str, Any]:
     import json
 
+    from hub.dispatch.frozen import edited_of
+
+    edited = edited_of(row)
     return {
         "request": json.loads(row.request) if row.request else None,
+        "edited_request": json.loads(edited.request) if edited else None,
         "original_request": json.loads(row.original_request) if row.original_request else None,
         "origins": json.loads(row.origins),
         "warnings": json.loads(row.warnings),

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from hub.outcomes import (
         ConnectReport,
+        DocumentPage,
         Outcome,
         Prepared,
         Rejected,
@@ -178,6 +179,8 @@ class Delivery:
         prepared: what was frozen; None before ``prepare``.
         references: every reference any attempt ever used, oldest first.
         document_id: the ERP's id when known; else None.
+        is_looked_for_first: True when the hub may have forgotten a document it made for this RMA, and looks
+            for one between ``prepare`` and the sending: ``prepare`` must not refuse because of such a one.
     """
 
     delivery_id: str
@@ -191,6 +194,7 @@ class Delivery:
     prepared: Prepared | None = None
     references: tuple[str, ...] = ()
     document_id: str | None = None
+    is_looked_for_first: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -371,6 +375,38 @@ async def poll_validations(  # type: ignore[empty-body]
         cursor: what the last page gave; None the first time ever.
         open_documents: those whose goods are not all accounted for, so that ones unseen for long can be
             read again.
+    """
+
+
+@hookspec
+async def list_documents(  # type: ignore[empty-body]
+    connection: Connection, since: datetime, cursor: str | None
+) -> DocumentPage:
+    """Lists the documents made since a time, one page, whoever made them. Optional. Writes nothing.
+
+    Every document of our kind that the ERP lists is on exactly one page, as far as nobody deletes one
+    meanwhile: the hub looks again for what it misses, with ``find_documents``.
+
+    Args:
+        connection: see :class:`Connection`.
+        since: by the ERP's own date of creation.
+        cursor: what the last page gave; None for the first.
+    """
+
+
+@hookspec
+def check_edited(  # type: ignore[empty-body]
+    connection: Connection, delivery: Delivery, request: str
+) -> Prepared | Rejected:
+    """Checks a request that a person wrote in place of the frozen one. Optional. Pure.
+
+    It keeps our marker where a look expects it, also when the person removed it, and takes the reference
+    from the text.
+
+    Args:
+        connection: without a session to call over.
+        delivery: ``prepared`` is what was frozen; None when nothing was.
+        request: as the person wrote it; any text.
     """
 
 

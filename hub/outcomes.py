@@ -66,6 +66,8 @@ class Prepared:
         origins: for each field of ``request`` (``lineItems[0].qty``) where its value came from, in words.
         warnings: plain sentences; shown in previews and on the RMA's timeline.
         total: what the document will credit; None when the connector cannot tell.
+        units: SKU → units the document will credit, never negative; None when the connector cannot tell.
+        left_off: ``returned_item_id`` → why, for items that a setting keeps off the document.
     """
 
     delivery_id: str
@@ -74,6 +76,8 @@ class Prepared:
     origins: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     total: Money | None = None
+    units: Mapping[str, Decimal] | None = None
+    left_off: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -132,12 +136,16 @@ class Sighting:
     Attributes:
         documents: everything the look saw that bears on it; one for ``ours``, none for ``absent``.
         reason: what was seen, in one sentence, for kinds a person must judge.
+        is_of_this_rma: for ``foreign``: True when the one document carries a hub's marker for this very RMA
+            under another delivery, and its goods are those of this delivery. A hub that was restored from a
+            backup may have made it and forgotten; anyone else lets a person judge.
     """
 
     delivery_id: str
     kind: SightingKind
     documents: tuple[Document, ...] = ()
     reason: str = ""
+    is_of_this_rma: bool = False
 
 
 class ReceiptVerdict(StrEnum):
@@ -205,6 +213,41 @@ class ValidationPage:
     receipts: tuple[Receipt, ...]
     cursor: str
     more: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListedDocument:
+    """One document of the ERP as a list shows it, whoever made it.
+
+    Attributes:
+        reference: its name in the ERP; empty when it has none.
+        delivery_id: from our marker; None on a document that no hub marked.
+        rma_id: from our marker; None exactly when ``delivery_id`` is.
+        is_void: True when somebody cancelled it in the ERP.
+        total: what it credits, without sign, in the terms of ``Prepared.total``; None when the connector
+            cannot tell it in those.
+        receipt: what it says about the goods; None when the list does not tell.
+    """
+
+    document_id: str
+    reference: str
+    delivery_id: str | None = None
+    rma_id: str | None = None
+    is_void: bool = False
+    total: Money | None = None
+    receipt: Receipt | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DocumentPage:
+    """One page of the ERP's documents.
+
+    Attributes:
+        cursor: where the next call goes on; None at the end.
+    """
+
+    documents: tuple[ListedDocument, ...]
+    cursor: str | None = None
 
 
 class ValidationState(StrEnum):

@@ -23,13 +23,24 @@ from hub.hookspecs import ENTRY_POINT_GROUP, ConnectorSchema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
     from importlib.metadata import EntryPoint
 
     from hub.hookspecs import Connection, Delivery, OpenDocument, SandboxSpec
-    from hub.outcomes import ConnectReport, Outcome, Prepared, Rejected, Sighting, ValidationPage
+    from hub.outcomes import (
+        ConnectReport,
+        DocumentPage,
+        Outcome,
+        Prepared,
+        Rejected,
+        Sighting,
+        ValidationPage,
+    )
 
 ASYNC_HOOKS = ("connect", "prepare", "on_rma_approved", "find_documents", "poll_validations")
 REQUIRED_HOOKS = ("config_schema", *ASYNC_HOOKS)
+OPTIONAL_ASYNC_HOOKS = ("list_documents",)
+OPTIONAL_HOOKS = (*OPTIONAL_ASYNC_HOOKS, "check_edited", "sandbox")
 
 log = structlog.get_logger()
 
@@ -97,6 +108,31 @@ class Connector:
             "poll_validations", connection=connection, cursor=cursor, open_documents=open_documents
         )
         return page
+
+    def has(self, hook: str) -> bool:
+        """True when it implements an optional hook."""
+        return bool(getattr(self._hooks, hook).get_hookimpls())
+
+    async def list_documents(
+        self, connection: Connection, since: datetime, cursor: str | None
+    ) -> DocumentPage:
+        """See :func:`hub.hookspecs.list_documents`; only for a connector that has it."""
+        page: DocumentPage = await self._call(
+            "list_documents", connection=connection, since=since, cursor=cursor
+        )
+        return page
+
+    def check_edited(self, connection: Connection, delivery: Delivery, request: str) -> Prepared | Rejected:
+        """See :func:`hub.hookspecs.check_edited`; only for a connector that has it."""
+        try:
+            answers = self._hooks.check_edited(connection=connection, delivery=delivery, request=request)
+        except HubError:
+            raise
+        except Exception as error:
+            raise self._bug("check_edited", f"{type(error).__name__}: {error}") from error
+        (answer,) = self._one_each("check_edited", [delivery], answers)
+        checked: Prepared | Rejected = answer
+        return checked
 
     def sandbox(self) -> SandboxSpec | None:
         """How to start its sandbox; None when it has none."""
@@ -222,16 +258,17 @@ def load_connector(name: str, plugin: object) -> Connector:
         raise PluginError(
             name,
             f"connector {name}: it lacks {', '.join(missing)}",
-            why="every hook but sandbox is required, and each needs @hookimpl",
+            why=f"every hook but {', '.join(OPTIONAL_HOOKS)} is required, and each needs @hookimpl",
             fix="implement it as docs/hooks.md describes",
         )
-    for hook in ASYNC_HOOKS:
-        if not inspect.iscoroutinefunction(getattr(plugin, hook)):
+    for hook in implemented:
+        is_async = hook in ASYNC_HOOKS or hook in OPTIONAL_ASYNC_HOOKS
+        if inspect.iscoroutinefunction(getattr(plugin, hook)) != is_async:
             raise PluginError(
                 name,
-                f"connector {name}: {hook} is not async",
-                why="the hub awaits it",
-                fix=f"write it as `async def {hook}`",
+                f"connector {name}: {hook} is {'not async' if is_async else 'async'}",
+                why="the hub awaits it" if is_async else "the hub does not await it",
+                fix=f"write it as `{'async ' if is_async else ''}def {hook}`",
             )
     return Connector(name, manager.hook, _schema(name, manager))
 

@@ -17,7 +17,7 @@ from hub.store.database import migrate, open_database
 from tests.support.postgres import postgres_server
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import AsyncIterator, Coroutine, Iterator
     from pathlib import Path
 
     from tests.support.postgres import PostgresServer
@@ -86,3 +86,14 @@ def migrated_postgres(postgres: PostgresServer) -> Iterator[str]:
     url = _run(make())
     yield url
     _run(postgres.drop(url))
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def migrated(request: pytest.FixtureRequest) -> AsyncIterator[Environment]:
+    """Where a database is, up to date and without rows."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("ready")
+        return
+    template = request.getfixturevalue("migrated_postgres")
+    async with request.getfixturevalue("postgres").database(template) as url:
+        yield request.getfixturevalue("environment").model_copy(update={"database_url": url})

@@ -7,9 +7,11 @@ resources; help.omni.cin7.com 10015165519503 shows the boxes).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from connectors.cin7_omni.models import BranchRow
+from connectors.cin7_omni.marker import marked_rma
+from connectors.cin7_omni.models import BranchRow, CreditNoteRow
+from connectors.cin7_omni.wire import MAX_BATCH
 from hub.errors import AuthError
 from hub.outcomes import ConnectReport, Location, Permission, PermissionState
 
@@ -30,6 +32,12 @@ ACTIONS: dict[str, tuple[str, ...]] = {
 }
 """Resource → the boxes to tick. Nine resources, so nine calls."""
 
+_PROBES: dict[str, dict[str, Any]] = {
+    "Branches": {"rows": MAX_BATCH},
+    "CreditNotes": {"rows": MAX_BATCH, "order": "ModifiedDate DESC"},
+}
+"""What is asked for where the rows themselves are of use; one row of all others."""
+
 
 async def check(connection: Connection, client: Client) -> ConnectReport:
     """Asks once for each resource.
@@ -39,27 +47,26 @@ async def check(connection: Connection, client: Client) -> ConnectReport:
         RetriableError: Cin7 Omni cannot be reached now.
     """
     permissions: list[Permission] = []
-    locations: tuple[Location, ...] = ()
+    rows_of: dict[str, list[dict[str, Any]]] = {}
     for resource, actions in ACTIONS.items():
-        is_granted = True
         try:
-            rows = await client.list_page(resource, rows=250 if resource == "Branches" else 1)
+            rows_of[resource] = await client.list_page(resource, **_PROBES.get(resource, {"rows": 1}))
         except AuthError as error:
             if error.kind == "unauthorized":
                 raise
-            is_granted = False
-        else:
-            if resource == "Branches":
-                locations = read_locations(rows)
-        permissions += [_permission(resource, action, is_granted=is_granted) for action in actions]
-    return ConnectReport(
-        permissions=tuple(permissions),
-        locations=locations,
-        warnings=tuple(_warnings(connection, locations, permissions)),
-    )
+        permissions += [_permission(resource, action, is_granted=resource in rows_of) for action in actions]
+    locations = read_locations(rows_of.get("Branches", []))
+    warnings = [
+        f"blanks around {field} were removed; they often come along when a value is copied"
+        for field in connection.credentials.trimmed
+    ]
+    if "Branches" in rows_of:
+        warnings += branch_warnings(locations)
+    warnings += other_makers(rows_of.get("CreditNotes", []))
+    return ConnectReport(permissions=tuple(permissions), locations=locations, warnings=tuple(warnings))
 
 
-def read_locations(rows: list[dict[str, object]]) -> tuple[Location, ...]:
+def read_locations(rows: list[dict[str, Any]]) -> tuple[Location, ...]:
     """Branches as places where stock comes back."""
     branches = [branch for branch in map(BranchRow.read, rows) if branch is not None]
     return tuple(
@@ -89,18 +96,40 @@ def _permission(resource: str, action: str, *, is_granted: bool) -> Permission:
     )
 
 
-def _warnings(
-    connection: Connection, locations: tuple[Location, ...], permissions: list[Permission]
-) -> list[str]:
-    warnings = [
-        f"blanks around {field} were removed; they often come along when a value is copied"
-        for field in connection.credentials.trimmed
-    ]
-    branches_read = permissions[0].state is PermissionState.GRANTED
-    if branches_read and not any(location.is_active for location in locations):
-        warnings.append(
-            "this account shows no active branch; without one, stock comes back to the main branch"
-        )
-    if len(locations) == 250:  # noqa: PLR2004 - one page
-        warnings.append("only the first 250 branches are listed")
-    return warnings
+def branch_warnings(locations: tuple[Location, ...]) -> list[str]:
+    """What a merchant should know about the branches."""
+    if len(locations) == MAX_BATCH:
+        return [f"only the first {MAX_BATCH} branches are listed"]
+    if not any(location.is_active for location in locations):
+        return ["this account shows no active branch; without one, stock comes back to the main branch"]
+    return []
+
+
+def other_makers(rows: list[dict[str, Any]]) -> list[str]:
+    """Warns when somebody else makes credit notes too, such as a shop connector that imports refunds.
+
+    Args:
+        rows: the credit notes modified last.
+    """
+    notes = [note for note in map(CreditNoteRow.read, rows) if note is not None and not note.is_void]
+    ours = [note for note in notes if marked_rma(note.internal_comments) is not None]
+    others = [note for note in notes if marked_rma(note.internal_comments) is None and note.sales_reference]
+    credited = {note.sales_reference.casefold() for note in ours if note.sales_reference}
+    twice = [note for note in others if (note.sales_reference or "").casefold() in credited]
+    if twice:
+        names = ", ".join(f"{note.reference} on order {note.sales_reference}" for note in twice[:3])
+        return [
+            (
+                f"{len(twice)} of the latest {len(notes)} credit notes stand on orders that the hub "
+                f"credited too ({names}); see whether these customers were credited twice"
+            )
+        ]
+    if others:
+        return [
+            (
+                f"{len(others)} of the latest {len(notes)} credit notes were not made by the hub; if another "
+                "integration also credits refunds, such as a shop connector, switch that off there, or one "
+                "return is credited twice"
+            )
+        ]
+    return []

@@ -25,3 +25,14 @@ def marked_rma(comments: str) -> str | None:
     """The id of the return for which a hub made a note; None when no hub made it."""
     match = _ANY_MARKER.match(comments)
     return match["rma_id"] if match else None
+
+
+def read_marker(comments: str) -> tuple[str, str] | None:
+    """The delivery's and the return's id of a hub's sign; None when no hub made the note."""
+    match = _ANY_MARKER.match(comments)
+    return (match["delivery_id"], match["rma_id"]) if match else None
+
+
+def without_marker(comments: str) -> str:
+    """What a person or a mapping wrote behind a hub's sign; all of it when there is none."""
+    return _ANY_MARKER.sub("", comments, count=1) if _ANY_MARKER.match(comments) else comments

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from connectors.cin7_omni.mapping import CompiledMapping, MappingProblemsError, compile_mapping
-from connectors.cin7_omni.marker import is_marked
+from connectors.cin7_omni.marker import is_marked, marked_rma
 from connectors.cin7_omni.prices import RefusalError
 from connectors.cin7_omni.references import Name, name_note, name_order
 
@@ -54,12 +54,13 @@ class Plan:
         return self.sales_reference.text
 
     def own_ids(self, notes: Iterable[CreditNoteRow]) -> set[str]:
-        """Ids of notes that this very delivery made."""
+        """Ids of notes that this very delivery made, or may have made before the hub forgot it."""
         delivery = self.delivery
         own = {
             str(note.id)
             for note in notes
             if is_marked(note.internal_comments, delivery.delivery_id, delivery.rma.rma_id)
+            or (delivery.is_looked_for_first and marked_rma(note.internal_comments) == delivery.rma.rma_id)
         }
         return own | ({delivery.document_id} if delivery.document_id is not None else set())
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from connectors.cin7_omni import finding, polling
+from connectors.cin7_omni import finding, listing, polling
 from connectors.cin7_omni.checking import check
 from connectors.cin7_omni.client import Client
 from connectors.cin7_omni.config import Credentials, Mode, Settings
+from connectors.cin7_omni.editing import check_request, units_of
 from connectors.cin7_omni.mapping_document import MappingDocument
 from connectors.cin7_omni.models import CreditNoteRow
 from connectors.cin7_omni.preparing import prepare_batch
@@ -16,10 +18,11 @@ from connectors.cin7_omni.rereading import reread
 from connectors.cin7_omni.validation import read_receipt
 from connectors.cin7_omni.wire import MAX_BATCH, RecordResult, RecordVerdict
 from hub.hookspecs import ConnectorSchema, QuotaWindow, hookimpl
-from hub.outcomes import Document, Outcome, Prepared, Rejected, ValidationPage, Verdict
+from hub.outcomes import Document, DocumentPage, Outcome, Prepared, Rejected, ValidationPage, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from hub.hookspecs import Connection, Delivery, OpenDocument, SandboxSpec
     from hub.outcomes import ConnectReport, Sighting
@@ -56,7 +59,11 @@ async def connect(connection: Connection) -> ConnectReport:
 @hookimpl
 async def prepare(connection: Connection, deliveries: Sequence[Delivery]) -> Sequence[Prepared | Rejected]:
     """See :func:`hub.hookspecs.prepare`."""
-    return await prepare_batch(Client(connection), connection.settings, deliveries)
+    answers = await prepare_batch(Client(connection), connection.settings, deliveries)
+    return [
+        replace(each, units=units_of(each.request)) if isinstance(each, Prepared) else each
+        for each in answers
+    ]
 
 
 @hookimpl
@@ -124,6 +131,27 @@ async def poll_validations(
         seen = frozenset(str(note.id) for note in notes)
         receipts += await reread(client, connection.settings, polling.stale(open_documents, seen, now), now)
     return ValidationPage(receipts=tuple(receipts), cursor=polling.write_cursor(following), more=more)
+
+
+@hookimpl
+async def list_documents(connection: Connection, since: datetime, cursor: str | None) -> DocumentPage:
+    """See :func:`hub.hookspecs.list_documents`. One list call of at most 250 notes."""
+    page = int(cursor or 1)
+    rows = await Client(connection).list_page(
+        "CreditNotes", where=listing.where(since), order=listing.ORDER, page=page
+    )
+    now = connection.now()
+    found = [listing.read_listed(row, connection.settings, now) for row in rows]
+    return DocumentPage(
+        documents=tuple(each for each in found if each is not None),
+        cursor=listing.following(page, len(rows)),
+    )
+
+
+@hookimpl
+def check_edited(connection: Connection, delivery: Delivery, request: str) -> Prepared | Rejected:
+    """See :func:`hub.hookspecs.check_edited`."""
+    return check_request(delivery, request)
 
 
 @hookimpl

@@ -14,6 +14,7 @@ begin with exactly the rows already read, from the first page.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -44,6 +45,8 @@ class Cursor:
         floor: where this cycle began; rows after it are known, unless pruned.
         known: id → date under which it was read, for the dates that may be read again.
         is_fresh: True when the next call begins a cycle.
+        tail: id → digest, for the rows that the next cycle reads again. Dates alone would not do: they
+            have whole seconds, and a note may change twice within one.
         at_risk: id → date, for ids read while pages of that date were turned: this cycle's.
         was_at_risk: the same of the cycle before.
     """
@@ -53,6 +56,7 @@ class Cursor:
     floor: datetime
     known: Mapping[int, datetime] = field(default_factory=dict)
     is_fresh: bool = True
+    tail: Mapping[int, str] = field(default_factory=dict)
     at_risk: Mapping[int, datetime] = field(default_factory=dict)
     was_at_risk: Mapping[int, datetime] = field(default_factory=dict)
 
@@ -85,11 +89,10 @@ def advance(
         now: the hub's clock.
 
     Returns:
-        The next cursor, the rows not known already, and whether the cycle goes on.
+        The next cursor, the rows that are not as the last cycle left them, and whether the cycle goes on.
     """
-    fresh = tuple(
-        row for row in rows if row.modified_at is None or cursor.known.get(row.id) != row.modified_at
-    )
+    tail = cursor.tail
+    fresh = tuple(row for row in rows if row.id not in tail or tail[row.id] != _digest(row))
     dated = {row.id: row.modified_at for row in rows if row.modified_at is not None}
     if cursor.is_fresh and cursor.page > 1 and not _continues(cursor, rows):
         # Something behind the page changed: a late row slipped in, or a known one left its place.
@@ -112,7 +115,7 @@ def advance(
     highest = max([cursor.since, *dated.values()])
     if row_count >= MAX_BATCH:
         return _turn(cursor, dated, known, highest), fresh, True
-    return _finish(cursor, known, highest, now), fresh, False
+    return _finish(cursor, rows, known, now), fresh, False
 
 
 def _continues(cursor: Cursor, rows: Sequence[CreditNoteRow]) -> bool:
@@ -152,11 +155,14 @@ def _turn(
     )
 
 
-def _finish(cursor: Cursor, known: Mapping[int, datetime], highest: datetime, now: datetime) -> Cursor:
+def _finish(
+    cursor: Cursor, rows: Sequence[CreditNoteRow], known: Mapping[int, datetime], now: datetime
+) -> Cursor:
     """After a short page: the cycle ends."""
-    if known and now - max(known.values()) >= OVERLAP:
+    highest = max([cursor.since, *known.values()])
+    if known and now - highest >= OVERLAP:
         # Settled: nothing with so old a date can turn up late. The next whole second is free of known rows.
-        since = (max(known.values()) + timedelta(seconds=1)).replace(microsecond=0)
+        since = (highest + timedelta(seconds=1)).replace(microsecond=0)
         return Cursor(since=since, floor=since, was_at_risk=cursor.at_risk)
     since = max(cursor.floor, highest - OVERLAP)
     kept = {row_id: when for row_id, when in known.items() if when >= since}
@@ -165,8 +171,13 @@ def _finish(cursor: Cursor, known: Mapping[int, datetime], highest: datetime, no
         page=len(kept) // MAX_BATCH + 1,
         floor=since,
         known=kept,
+        tail={row.id: _digest(row) for row in rows if row.id in kept},
         was_at_risk=cursor.at_risk,
     )
+
+
+def _digest(row: CreditNoteRow) -> str:
+    return hashlib.sha256(repr(row).encode("utf-8", "replace")).hexdigest()[:12]
 
 
 def _without(dates: Mapping[int, datetime], ids: Sequence[int]) -> dict[int, datetime]:
@@ -195,6 +206,7 @@ def write_cursor(cursor: Cursor) -> str:
             "floor": cursor.floor.isoformat(),
             "known": _write_dates(cursor.known),
             "is_fresh": cursor.is_fresh,
+            "tail": cursor.tail,
             "at_risk": _write_dates(cursor.at_risk),
             "was_at_risk": _write_dates(cursor.was_at_risk),
         },
@@ -211,6 +223,7 @@ def read_cursor(text: str) -> Cursor:
         floor=datetime.fromisoformat(value["floor"]),
         known=_read_dates(value["known"]),
         is_fresh=value["is_fresh"],
+        tail={int(row_id): digest for row_id, digest in value["tail"].items()},
         at_risk=_read_dates(value["at_risk"]),
         was_at_risk=_read_dates(value["was_at_risk"]),
     )

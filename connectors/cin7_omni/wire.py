@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC
 from decimal import Decimal, InvalidOperation
@@ -32,6 +33,7 @@ MAX_QUERY = 1_990
 """Longest query string sent. Cin7 names no limit; servers of its family stop at 2,048 characters."""
 
 _NUMBER_LIMIT = 40
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 # --- requests -----------------------------------------------------------------------------------------
@@ -249,15 +251,27 @@ def _read_json(reply: HttpReply, operation: str, *, is_write: bool) -> Any:
     if not reply.body.strip():
         raise_unreadable(operation, "the answer is empty", is_write=is_write)
     try:
-        return json.loads(
+        value = json.loads(
             reply.body.decode("utf-8-sig"),
             parse_float=_read_decimal,
             parse_int=_read_int,
             parse_constant=_refuse_constant,
         )
+        return _storable(value) if b"\\u" in reply.body else value
     except (ValueError, RecursionError):  # bad UTF-8 and bad JSON are both ValueErrors
         why = f"the answer is not whole JSON: {quote_body(reply.body)}"
         raise_unreadable(operation, why, is_write=is_write)
+
+
+def _storable(value: Any) -> Any:
+    """Without NUL and halves of surrogate pairs, which no database takes; both come in as escapes only."""
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_storable(each) for each in value]
+    if isinstance(value, dict):
+        return {_storable(key): _storable(each) for key, each in value.items()}
+    return value
 
 
 def _read_decimal(text: str) -> Decimal | None:

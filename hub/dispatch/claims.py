@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import structlog
+from tortoise.exceptions import BaseORMException
 from tortoise.expressions import Q
 
 from hub.errors import HubError
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 EXPIRY = timedelta(seconds=30)
 HEARTBEAT_S = 5.0
+
+log = structlog.get_logger()
 
 
 class ClaimLostError(HubError):
@@ -92,7 +96,11 @@ async def claim(connection_id: str, owner: str, clock: Clock) -> AsyncIterator[C
 async def _beat(held: Claim) -> None:
     while True:
         await held.clock.sleep(HEARTBEAT_S)
-        await held.check()
+        try:
+            await held.check()
+        except BaseORMException as error:
+            # A locked database or a full disk: the claim lasts for several beats more.
+            log.warning("claim not extended", connection=held.connection_id, reason=str(error))
 
 
 async def release_of(owner_prefix: str) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 from filelock import FileLock, Timeout
+from tortoise.exceptions import BaseORMException
 from tortoise.expressions import Q
 
 from hub.dispatch.claims import ClaimLostError, release_of
@@ -22,6 +23,7 @@ from hub.dispatch.http import client_session
 from hub.dispatch.work import work
 from hub.errors import ConflictError, HubError
 from hub.outcomes import Status
+from hub.store import epochs
 from hub.store.database import client
 from hub.store.models import Connection, Delivery
 
@@ -40,6 +42,8 @@ LISTEN_S = 0.1
 LOOK_S = 1.0
 """How often the rows are looked at without any ring: time passes, and things fall due."""
 AFTER_ERROR = timedelta(seconds=15)
+IN_USE = timedelta(seconds=1)
+"""How long a connection that somebody else holds is left alone."""
 DRAIN_S = 25.0
 
 log = structlog.get_logger()
@@ -68,7 +72,7 @@ class Engine:
                 self._ring.clear()
                 try:
                     await self._start_due()
-                except OSError as error:
+                except (OSError, BaseORMException) as error:
                     log.exception("the rows could not be read", error=str(error))
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._ring.wait(), LOOK_S)
@@ -96,8 +100,10 @@ class Engine:
 
     async def _work(self, connection_id: str) -> None:
         try:
-            await work(self._hub, self._http, connection_id, owner=f"{OWNER} {os.getpid()}")
-            self._not_before.pop(connection_id, None)
+            if await work(self._hub, self._http, connection_id, owner=f"{OWNER} {os.getpid()}"):
+                self._not_before.pop(connection_id, None)
+            else:
+                self._rest(connection_id, IN_USE)
         except ClaimLostError as error:
             log.warning("claim lost", connection=connection_id, reason=str(error))
         except HubError as error:
@@ -111,8 +117,8 @@ class Engine:
             del self._running[connection_id]
             self._ring.set()
 
-    def _rest(self, connection_id: str) -> None:
-        self._not_before[connection_id] = self._hub.clock.now() + AFTER_ERROR
+    def _rest(self, connection_id: str, span: timedelta = AFTER_ERROR) -> None:
+        self._not_before[connection_id] = self._hub.clock.now() + span
 
     async def _listen(self) -> None:
         """Rings when another process has written to the SQLite file: a `hub` command, say."""
@@ -120,9 +126,11 @@ class Engine:
             return
         seen = None
         while True:
-            _, rows = await client().execute_query("PRAGMA data_version")
-            if seen != (seen := rows[0][0]):
-                self._ring.set()
+            # A file that cannot be read now is the engine's to tell; here the next look is soon.
+            with contextlib.suppress(OSError, BaseORMException):
+                _, rows = await client().execute_query("PRAGMA data_version")
+                if seen != (seen := rows[0][0]):
+                    self._ring.set()
             await asyncio.sleep(LISTEN_S)
 
 
@@ -170,6 +178,7 @@ async def running_engine(hub: Hub) -> AsyncIterator[Engine]:
     try:
         # We hold the lock, so whoever held claims as the engine is dead.
         await release_of(OWNER)
+        await epochs.check(hub.clock, hub.environment.database_file)
         async with client_session() as http:
             engine = Engine(hub, http)
             task = asyncio.create_task(engine.run())

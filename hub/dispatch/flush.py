@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from hub.crashpoints import CrashPoint, reach
 from hub.dispatch.batch import halving
 from hub.dispatch.opening import views
 from hub.dispatch.record import Recorder
-from hub.dispatch.transitions import after_refusal
+from hub.dispatch.transitions import after_refusal, recognised
 from hub.errors import InDoubtError, PluginError, RejectedError
 from hub.outcomes import Outcome, Status, Verdict
+from hub.store import epochs
 from hub.store.models import Connection, Delivery
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ class Flush:
         self._hub = hub
         self._opened = opened
         self._record = Recorder(hub, opened, claim)
+        self._has_forgotten = False
 
     async def run(self) -> None:
         """Works until nothing is due or the connection is paused."""
@@ -36,6 +40,7 @@ class Flush:
         if orphans:
             await self._record.orphans(orphans)
         while await self._is_running():
+            self._has_forgotten = await epochs.current() is not None
             if doubts := await self._due(Status.IN_DOUBT):
                 await self._look(doubts)
             elif pending := await self._due(Status.PENDING):
@@ -63,8 +68,15 @@ class Flush:
         )
 
     async def _look(self, rows: Sequence[Delivery]) -> None:
-        deliveries = await views(rows, self._opened.row)
-        await self._record.sighted(rows, await self._find(deliveries))
+        answers = await self._find(await views(rows, self._opened.row))
+        reach(CrashPoint.LOOK_AFTER_ANSWER)
+        await self._record.sighted(rows, answers)
+
+    async def _look_first(self, rows: Sequence[Delivery]) -> list[Delivery]:
+        """In an epoch after a rollback: adopts what was made and forgotten. Gives the rows to send."""
+        answers = await self._find(await views(rows, self._opened.row))
+        reach(CrashPoint.FIRST_LOOK_AFTER_ANSWER)
+        return await self._record.looked_first(rows, answers)
 
     async def _find(self, deliveries: Sequence[hookspecs.Delivery]) -> list[Sighting | Outcome]:
         opened = self._opened
@@ -73,19 +85,24 @@ class Flush:
             with opened.session.about([each.delivery_id for each in batch]):
                 return await opened.connector.find_documents(opened.view, batch)
 
-        return await halving(find, deliveries, (RejectedError, PluginError))
+        answers = await halving(find, deliveries, (RejectedError, PluginError))
+        return [recognised(each) for each in answers] if self._has_forgotten else answers
 
     async def _deliver(self, rows: Sequence[Delivery]) -> None:
         fresh = [row for row in rows if row.request is None]
         ready = [row for row in rows if row.request is not None]
         if fresh:
             ready += await self._prepare(fresh)
+        if ready and self._has_forgotten:
+            ready = await self._look_first(ready)
         if ready and (sending := await self._record.start(ready)):
             await self._send(sending)
 
     async def _prepare(self, rows: Sequence[Delivery]) -> list[Delivery]:
         opened = self._opened
-        deliveries = await views(rows, opened.row)
+        deliveries = [
+            replace(each, is_looked_for_first=self._has_forgotten) for each in await views(rows, opened.row)
+        ]
 
         async def prepare(
             batch: Sequence[hookspecs.Delivery],
@@ -94,6 +111,7 @@ class Flush:
                 return await opened.connector.prepare(opened.view, batch)
 
         answers = await halving(prepare, deliveries, (RejectedError, PluginError))
+        reach(CrashPoint.PREPARE_AFTER_ANSWER)
         versions = {each.delivery_id: each.mapping_version for each in deliveries}
         ready = await self._record.prepared(rows, answers, versions)
         await self._pause_if_asked(answers)
@@ -117,6 +135,7 @@ class Flush:
         outcomes = await halving(send, deliveries, (RejectedError,), was_sending=True)
         refused = [each for each in outcomes if each.verdict is Verdict.REJECTED]
         if refused:
+            reach(CrashPoint.SEND_AFTER_REFUSAL)
             outcomes = await self._looked_up(deliveries, outcomes, refused)
         await self._record.sent(rows, outcomes)
         await self._resize(len(rows), was_too_slow=was_too_slow)
@@ -130,6 +149,7 @@ class Flush:
         """Looks refused ones up once, in shared calls: the refusal may be due to our own earlier document."""
         ids = {each.delivery_id for each in refused}
         answers = await self._find([each for each in deliveries if each.delivery_id in ids])
+        reach(CrashPoint.SEND_REFUSAL_LOOKED_UP)
         seen = {answer.delivery_id: answer for answer in answers}
         return [
             after_refusal(each, seen[each.delivery_id]) if each.delivery_id in ids else each

@@ -8,8 +8,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import aiohttp
+import structlog
+from tortoise.exceptions import BaseORMException
 from yarl import URL
 
+from hub.crashpoints import CrashPoint, reach
 from hub.dispatch.quota import reserve
 from hub.errors import ConfigError, InDoubtError, RetriableError
 from hub.hookspecs import HttpReply
@@ -30,6 +33,8 @@ KEPT_BODY = 64 * 1024
 REDACTED = "[redacted]"
 SHORTEST_SECRET = 3
 """Shorter texts are no secrets, and hiding them would make the log unreadable."""
+
+log = structlog.get_logger()
 
 
 class LoggedSession:
@@ -98,35 +103,47 @@ class LoggedSession:
         """See :meth:`hub.hookspecs.HttpSession.request`."""
         address = f"{url}?{query}" if query else url
         async with self._turn:
-            exchange = await reserve(
-                self._connection_id,
-                self._schema,
-                self._clock.now(),
-                method=method,
-                url=self._redact(address),
-                request_body=self._redact((body or b"")[:KEPT_BODY].decode(errors="replace")),
-                about=self._about,
-                can_wait=self._can_wait,
-            )
+            with _before_sending(method, url):
+                exchange = await reserve(
+                    self._connection_id,
+                    self._schema,
+                    self._clock.now(),
+                    method=method,
+                    url=self._redact(address),
+                    request_body=self._redact((body or b"")[:KEPT_BODY].decode(errors="replace")),
+                    about=self._about,
+                    can_wait=self._can_wait,
+                )
             wait = (exchange.at - self._clock.now()).total_seconds()
             if wait > 0:
                 await self._clock.sleep(wait)
             try:
                 if is_write:
-                    await self._before_write()
+                    with _before_sending(method, url):
+                        await self._before_write()
+                    reach(CrashPoint.SEND_BEFORE_FIRST_BYTE)
                 reply = await self._send(method, address, headers or {}, body, is_write=is_write)
             except BaseException as error:
                 exchange.error = self._redact(str(error) or type(error).__name__)
                 await asyncio.shield(self._finish(exchange))
                 raise
+            if is_write:
+                reach(CrashPoint.SEND_AFTER_ANSWER)
             exchange.status = reply.status
             exchange.reply_body = self._redact(reply.body[:KEPT_BODY].decode(errors="replace"))
             await self._finish(exchange)
+            if is_write:
+                reach(CrashPoint.SEND_ANSWER_LOGGED)
             return reply
 
     async def _finish(self, exchange: Exchange) -> None:
         exchange.finished_at = self._clock.now()
-        await exchange.save(update_fields=["finished_at", "status", "reply_body", "error"])
+        try:
+            await exchange.save(update_fields=["finished_at", "status", "reply_body", "error"])
+        except BaseORMException:
+            # What the ERP said is worth more than its place in the log: a full disk must not turn a known
+            # answer into a lost one.
+            log.exception("the answer could not be written to the request log", exchange=exchange.id)
 
     async def _send(
         self, method: str, address: str, headers: Mapping[str, str], body: bytes | None, *, is_write: bool
@@ -186,6 +203,19 @@ def client_session() -> aiohttp.ClientSession:
     # quota counts and no attempt records. There is no public switch (its own test client does this too).
     session._retry_connection = False  # noqa: SLF001
     return session
+
+
+@contextmanager
+def _before_sending(method: str, url: str) -> Iterator[None]:
+    """A database that fails before the first byte is no connector's bug, and nothing was sent."""
+    try:
+        yield
+    except BaseORMException as error:
+        raise RetriableError(
+            f"{method} {URL(url).host}: not sent, because the hub's own database failed",
+            why=str(error),
+            fix="give the database's disk room, or end what locks it; the hub goes on by itself then",
+        ) from error
 
 
 def _lost(

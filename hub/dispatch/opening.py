@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from hub import hookspecs
+from hub.dispatch.frozen import prepared_of
 from hub.dispatch.http import LoggedSession
 from hub.dispatch.policy import DOUBT_LOOKS
-from hub.errors import ConfigError
+from hub.errors import ConfigError, PluginError
 from hub.inbound.document import parse_rma
-from hub.outcomes import Prepared
-from hub.rma import Money
 from hub.store import models
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import aiohttp
 
@@ -79,6 +78,47 @@ def secrets_of(credentials: BaseModel) -> list[str]:
     return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
 
 
+class _NoSession:
+    """In the place of a session where a hook must make no call."""
+
+    def __init__(self, connector: str) -> None:
+        self._connector = connector
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        query: str = "",
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        is_write: bool = False,
+    ) -> hookspecs.HttpReply:
+        del url, query, headers, body, is_write
+        raise PluginError(
+            self._connector,
+            f"connector {self._connector}: it made a {method} call in a hook that makes none",
+            fix="report this to the connector's author",
+        )
+
+
+def view_without_calls(hub: Hub, row: models.Connection) -> hookspecs.Connection:
+    """A connection for a hook that makes no call; needs no claim.
+
+    Raises:
+        ConfigError, PluginError, NotFoundError: see :func:`open_connection`.
+    """
+    connector = hub.registry.get(row.connector)
+    sealed = json.loads(hub.sealer.open(row.credentials, row=f"connection/{row.id}"))
+    return hookspecs.Connection(
+        name=row.name,
+        credentials=read_model(connector.schema.credentials, sealed, f"credentials of {row.name}"),
+        settings=read_model(connector.schema.settings, json.loads(row.settings), f"settings of {row.name}"),
+        http=_NoSession(connector.name),
+        now=hub.clock.now,
+    )
+
+
 def open_connection(
     hub: Hub, row: models.Connection, http: aiohttp.ClientSession, claim: Claim
 ) -> OpenedConnection:
@@ -89,21 +129,16 @@ def open_connection(
         PluginError, NotFoundError: its connector is broken or not installed.
     """
     connector = hub.registry.get(row.connector)
-    schema = connector.schema
-    sealed = json.loads(hub.sealer.open(row.credentials, row=f"connection/{row.id}"))
-    credentials = read_model(schema.credentials, sealed, f"credentials of {row.name}")
-    settings = read_model(schema.settings, json.loads(row.settings), f"settings of {row.name}")
+    view = view_without_calls(hub, row)
     session = LoggedSession(
         connection_id=row.id,
-        schema=schema,
+        schema=connector.schema,
         http=http,
         clock=hub.clock,
-        secrets=secrets_of(credentials),
+        secrets=secrets_of(view.credentials),
         before_write=claim.check,
     )
-    view = hookspecs.Connection(
-        name=row.name, credentials=credentials, settings=settings, http=session, now=hub.clock.now
-    )
+    view = replace(view, http=session)
     return OpenedConnection(row=row, connector=connector, view=view, session=session)
 
 
@@ -143,18 +178,3 @@ async def views(rows: Sequence[models.Delivery], connection: models.Connection) 
         )
 
     return [view(row) for row in rows]
-
-
-def prepared_of(row: models.Delivery) -> Prepared | None:
-    """What was frozen on a delivery; None before."""
-    if row.request is None or row.reference is None:
-        return None
-    amount, _, currency = (row.total or "").partition(" ")
-    return Prepared(
-        delivery_id=row.id,
-        reference=row.reference,
-        request=row.request,
-        origins=json.loads(row.origins),
-        warnings=tuple(json.loads(row.warnings)),
-        total=Money(amount=Decimal(amount), currency=currency) if amount else None,
-    )

@@ -57,3 +57,17 @@ def next_look_at(lost_at: datetime, looks: int, doubt_looks: Sequence[float]) ->
     if looks >= len(doubt_looks):
         return None
     return lost_at + timedelta(seconds=doubt_looks[looks])
+
+
+def failed_look_wait(doubt_for: timedelta, *, asked: timedelta | None = None) -> timedelta:
+    """How long to wait after a look that itself failed: half as long again as the doubt has lasted.
+
+    So the waits grow with an ERP that stays away, without a count: they spend little of its quota, and a
+    quota that counts refused calls too can recover.
+
+    Args:
+        doubt_for: since the answer was lost; negative when the clock was set back.
+        asked: what the ERP asked for (Retry-After); None when it did not say.
+    """
+    wait = min(max(doubt_for / 2, RETRY_FIRST), RETRY_LONGEST)
+    return wait if asked is None else max(wait, min(asked, RETRY_AFTER_LONGEST))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from hub.crashpoints import CrashPoint, reach
 from hub.errors import AuthError, HubError
 from hub.hookspecs import OpenDocument
 from hub.rma_update.apply import apply_receipts
@@ -46,10 +47,14 @@ async def poll(hub: Hub, opened: OpenedConnection, claim: Claim) -> PollReport:
             open_documents = await _open_documents(row)
             with opened.session.in_background():
                 page = await opened.connector.poll_validations(opened.view, row.poll_cursor, open_documents)
+            reach(CrashPoint.POLL_AFTER_PAGE)
             async with in_transaction():
                 await claim.check()
                 rmas.update(await apply_receipts(row.id, row.connector, page.receipts))
+                reach(CrashPoint.POLL_APPLIED)
                 await Connection.filter(id=row.id).update(poll_cursor=page.cursor)
+                reach(CrashPoint.POLL_BEFORE_COMMIT)
+            reach(CrashPoint.POLL_AFTER_COMMIT)
             row.poll_cursor = page.cursor
             pages += 1
             documents += len(page.receipts)
@@ -58,10 +63,12 @@ async def poll(hub: Hub, opened: OpenedConnection, claim: Claim) -> PollReport:
     except HubError as error:
         await _failed(hub, opened, error)
         raise
+    reach(CrashPoint.POLL_CYCLE_READ)
     now = hub.clock.now()
     await Connection.filter(id=row.id).update(
         polled_at=now,
         last_success_at=now,
+        last_error="",
         next_poll_at=now + timedelta(seconds=opened.poll_interval_s),
     )
     return PollReport(pages=pages, documents=documents, rmas=tuple(sorted(rmas)))

@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from hub.crashpoints import CrashPoint, reach
+from hub.dispatch.frozen import freeze
 from hub.dispatch.transitions import Transitions
 from hub.outcomes import Outcome, Prepared, Rejected, Status, Verdict
+from hub.store import epochs
 from hub.store.database import in_transaction
-from hub.store.models import Attempt, Connection, Delivery, TimelineEntry
+from hub.store.models import Attempt, Connection, Delivery, RmaItem, TimelineEntry
 from hub.store.timeline import entry
 
 if TYPE_CHECKING:
@@ -27,11 +30,13 @@ ROW_FIELDS = (
     "fix",
     "request",
     "original_request",
+    "edited_request",
     "is_prepared_anew",
     "reference",
     "origins",
     "warnings",
     "total",
+    "units",
     "mapping_version",
     "document_id",
     "document_reference",
@@ -50,20 +55,21 @@ class Recorder:
     """Turns answers of one connection's connector into rows.
 
     Args:
-        hub: for the clock.
+        hub: for the clock and the database's place.
         opened: whose deliveries.
         claim: checked in every transaction.
     """
 
     def __init__(self, hub: Hub, opened: OpenedConnection, claim: Claim) -> None:
         self._clock = hub.clock
+        self._environment = hub.environment
         self._opened = opened
         self._claim = claim
         self._noun = opened.connector.schema.document_noun
         self._rows = Transitions(opened, hub.clock.random.random)
 
-    async def save(self, rows: Sequence[Delivery], story: Sequence[TimelineEntry]) -> set[str]:
-        """Writes changed rows and what is told about them, in one transaction.
+    async def _save(self, rows: Sequence[Delivery], story: Sequence[TimelineEntry]) -> set[str]:
+        """Writes changed rows and what is told about them, in the caller's transaction.
 
         A row that somebody else changed since it was read is left as they made it: a cancellation that
         arrives while a request is prepared must not be undone by writing the prepared row.
@@ -71,12 +77,11 @@ class Recorder:
         Returns:
             The ids of the rows that were written.
         """
-        async with in_transaction():
-            await self._claim.check()
-            unchanged = await self._unchanged(rows)
-            written = [row for row in rows if row.id in unchanged]
-            mine = {row.rma_id for row in written}
-            await self._write(written, [each for each in story if each.rma_id in mine])
+        await self._claim.check()
+        unchanged = await self._unchanged(rows)
+        written = [row for row in rows if row.id in unchanged]
+        mine = {row.rma_id for row in written}
+        await self._write(written, [each for each in story if each.rma_id in mine])
         return unchanged
 
     async def _unchanged(self, rows: Sequence[Delivery]) -> set[str]:
@@ -109,7 +114,7 @@ class Recorder:
         ready = []
         for row, answer in zip(rows, answers, strict=True):
             if isinstance(answer, Prepared):
-                self._rows.freeze(row, answer, mapping_versions[row.id])
+                freeze(row, answer, mapping_versions[row.id])
                 total = f", total {answer.total}" if answer.total else ""
                 text = f"The {self._noun} was prepared as {answer.reference!r}{total}."
                 story.append(entry(row.rma_id, now, "delivery.prepared", text))
@@ -127,7 +132,11 @@ class Recorder:
                 story.append(self._rows.attention(row, now, answer.reason, answer.fix, Verdict.REJECTED))
             else:
                 story.append(self._rows.settle(row, answer, now))
-        written = await self.save(rows, story)
+        async with in_transaction():
+            written = await self._save(rows, story)
+            await _leave_off(rows, answers, written)
+            reach(CrashPoint.PREPARE_BEFORE_COMMIT)
+        reach(CrashPoint.PREPARE_AFTER_COMMIT)
         return [row for row in ready if row.id in written]
 
     # --- send ------------------------------------------------------------------------------------------
@@ -137,6 +146,9 @@ class Recorder:
 
         Returns:
             The rows that are still to be sent: a cancellation may have come meanwhile.
+
+        Raises:
+            ConfigError: the mark beside the database cannot be written, so that nothing may be sent.
         """
         now = self._clock.now()
         async with in_transaction():
@@ -165,10 +177,17 @@ class Recorder:
                 for row in sending
             ]
             await self._write(sending, story)
+            last_attempt = await epochs.last_attempt()
+            reach(CrashPoint.START_BEFORE_COMMIT)
+        reach(CrashPoint.START_AFTER_COMMIT)
+        if self._environment.is_sqlite:
+            await epochs.move_mark(self._environment.database_file, last_attempt)
+        reach(CrashPoint.START_MARKED)
         return sending
 
     async def sent(self, rows: Sequence[Delivery], outcomes: Sequence[Outcome]) -> None:
         """Records what came of the attempts started last."""
+        reach(CrashPoint.RECORD_BEGUN)
         now = self._clock.now()
         story = [self._rows.settle(row, outcome, now) for row, outcome in zip(rows, outcomes, strict=True)]
         numbers = {row.id: row.attempts for row in rows}
@@ -192,6 +211,8 @@ class Recorder:
                 await self.pause(paused[0].reason)
             elif any(outcome.document for outcome in outcomes):
                 await self._worked(now)
+            reach(CrashPoint.RECORD_BEFORE_COMMIT)
+        reach(CrashPoint.RECORD_AFTER_COMMIT)
 
     async def _worked(self, now: datetime) -> None:
         mine = Connection.filter(id=self._opened.row.id)
@@ -214,15 +235,52 @@ class Recorder:
         story = [self._rows.doubt(row, now, "the hub stopped while it was being sent") for row in rows]
         for row in rows:
             row.next_attempt_at = now
-        await self.save(rows, story)
+        async with in_transaction():
+            await self._save(rows, story)
+            reach(CrashPoint.ORPHANS_BEFORE_COMMIT)
+        reach(CrashPoint.ORPHANS_AFTER_COMMIT)
 
     async def sighted(self, rows: Sequence[Delivery], answers: Sequence[Sighting | Outcome]) -> None:
         """Records what a look for documents in doubt found."""
         now = self._clock.now()
         story = [self._rows.after_look(row, answer, now) for row, answer in zip(rows, answers, strict=True)]
-        await self.save(rows, [each for each in story if each])
+        async with in_transaction():
+            await self._save_sighted(rows, answers, [each for each in story if each])
+            reach(CrashPoint.LOOK_BEFORE_COMMIT)
+        reach(CrashPoint.LOOK_AFTER_COMMIT)
+
+    async def looked_first(
+        self, rows: Sequence[Delivery], answers: Sequence[Sighting | Outcome]
+    ) -> list[Delivery]:
+        """Records what a look before sending found. Gives the rows of which nothing was: they may be sent."""
+        now = self._clock.now()
+        told = [self._rows.after_first_look(row, each, now) for row, each in zip(rows, answers, strict=True)]
+        changed = [(row, each) for row, each in zip(rows, told, strict=True) if each]
+        async with in_transaction():
+            await self._save_sighted([row for row, _ in changed], answers, [each for _, each in changed])
+        reach(CrashPoint.FIRST_LOOK_AFTER_COMMIT)
+        return [row for row, each in zip(rows, told, strict=True) if each is None]
+
+    async def _save_sighted(
+        self,
+        rows: Sequence[Delivery],
+        answers: Sequence[Sighting | Outcome],
+        story: Sequence[TimelineEntry],
+    ) -> None:
+        await self._save(rows, story)
         if any(row.document_id for row in rows):
-            await self._worked(now)
+            await self._worked(self._clock.now())
         paused = [a for a in answers if isinstance(a, Outcome) and a.verdict is Verdict.PAUSED]
         if paused:
             await self.pause(paused[0].reason)
+
+
+async def _leave_off(
+    rows: Sequence[Delivery], answers: Sequence[Prepared | Rejected | Outcome], written: set[str]
+) -> None:
+    """Items that a connection's setting keeps off its document are not waited for in the warehouse."""
+    for row, answer in zip(rows, answers, strict=True):
+        if row.id in written and isinstance(answer, Prepared):
+            for item_id, reason in answer.left_off.items():
+                item = RmaItem.filter(rma_id=row.rma_id, returned_item_id=item_id)
+                await item.update(is_credited=False, reason=reason)

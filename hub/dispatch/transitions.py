@@ -5,17 +5,17 @@ Every function changes the row it is given and leaves the writing to :mod:`hub.d
 
 from __future__ import annotations
 
-import json
-from datetime import timedelta
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hub.dispatch.policy import next_look_at, retry_wait
-from hub.outcomes import Outcome, Prepared, Sighting, SightingKind, Status, Verdict
+from hub.dispatch.frozen import edited_of, replace_by_edited
+from hub.dispatch.policy import failed_look_wait, next_look_at, retry_wait
+from hub.outcomes import Outcome, Sighting, SightingKind, Status, Verdict
 from hub.store.timeline import entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from hub.dispatch.opening import OpenedConnection
     from hub.store.models import Delivery, TimelineEntry
@@ -38,15 +38,6 @@ class Transitions:
         self._noun = opened.connector.schema.document_noun
         self._title = opened.connector.schema.title
 
-    @staticmethod
-    def freeze(row: Delivery, answer: Prepared, mapping_version: int) -> None:
-        """Keeps what was prepared; every attempt sends just this."""
-        row.request, row.reference = answer.request, answer.reference
-        row.origins = json.dumps(dict(answer.origins), ensure_ascii=False)
-        row.warnings = json.dumps(list(answer.warnings), ensure_ascii=False)
-        row.total = str(answer.total) if answer.total else None
-        row.mapping_version = mapping_version
-
     def settle(self, row: Delivery, outcome: Outcome, now: datetime) -> TimelineEntry:
         """Changes a row as an outcome demands, and says so in one sentence."""
         name = self._opened.row.name
@@ -61,6 +52,9 @@ class Transitions:
                 text = (
                     f"The {self._noun} {row.document_id} ({row.document_reference}) {made} in {self._title}."
                 )
+                if row.edited_request is not None:
+                    row.edited_request = None
+                    text += " The request that a person wrote was not needed."
                 return entry(row.rma_id, now, f"delivery.{outcome.verdict}", text)
             case Verdict.SKIPPED:
                 self.end(row, Status.SKIPPED, Verdict.SKIPPED, outcome.reason)
@@ -101,20 +95,22 @@ class Transitions:
         """After a look for a document in doubt. None when there is nothing to tell."""
         if isinstance(answer, Outcome):
             # The look itself failed: nothing was learnt, so it does not count as one of the looks.
-            wait = timedelta(seconds=self._opened.doubt_looks[0])
-            if answer.retry_after:
-                wait = max(wait, answer.retry_after)
-            row.next_attempt_at = now + wait
+            doubt_for = now - (row.lost_at or now)
+            row.next_attempt_at = now + failed_look_wait(doubt_for, asked=answer.retry_after)
             row.reason = f"not known whether it was made, and the look failed: {answer.reason}"
             return None
         if answer.kind is not SightingKind.ABSENT:
-            return self._seen(row, answer, now)
+            return self.seen(row, answer, now)
         row.looks += 1
         row.next_attempt_at = next_look_at(row.lost_at or now, row.looks, self._opened.doubt_looks)
         if row.next_attempt_at is None:
             row.status, row.next_attempt_at = Status.PENDING, now
             again = "The same request is sent again."
-            if row.is_prepared_anew:
+            self._forget_gone(row)
+            if edited := edited_of(row):
+                replace_by_edited(row, edited)
+                again = f"The request that a person wrote is sent, as {row.reference!r}."
+            elif row.is_prepared_anew:
                 row.original_request, row.request, row.is_prepared_anew = row.request, None, False
                 again = "A new request is prepared."
             text = f"Looked {row.looks} times: no {self._noun} was made. {again}"
@@ -123,7 +119,24 @@ class Transitions:
             text = f"Looked: no {self._noun} yet. Looking again at {due} UTC."
         return entry(row.rma_id, now, "delivery.looked", text)
 
-    def _seen(self, row: Delivery, sighting: Sighting, now: datetime) -> TimelineEntry:
+    @staticmethod
+    def _forget_gone(row: Delivery) -> None:
+        """The document that the ledger knew is certainly not there any more."""
+        row.document_id = row.document_reference = None
+        row.is_open = False
+
+    def after_first_look(
+        self, row: Delivery, answer: Sighting | Outcome, now: datetime
+    ) -> TimelineEntry | None:
+        """After a look made before anything was sent. None when nothing is there, so that it may be sent."""
+        if isinstance(answer, Sighting):
+            return None if answer.kind is SightingKind.ABSENT else self.seen(row, answer, now)
+        if answer.verdict is not Verdict.PAUSED:
+            # Nothing was learnt and nothing sent, whatever the look died of.
+            answer = replace(answer, verdict=Verdict.RETRY)
+        return self.settle(row, answer, now)
+
+    def seen(self, row: Delivery, sighting: Sighting, now: datetime) -> TimelineEntry:
         """Anything but absent."""
         if sighting.kind is SightingKind.OURS:
             outcome = Outcome(delivery_id=row.id, verdict=Verdict.ADOPTED, document=sighting.documents[0])
@@ -147,6 +160,13 @@ class Transitions:
         """Nothing more is due."""
         row.status, row.verdict, row.reason = status, verdict, reason
         row.next_attempt_at = row.lost_at = None
+
+
+def recognised(answer: Sighting | Outcome) -> Sighting | Outcome:
+    """What a look by a hub that may have forgotten documents really found: one of its own, perhaps."""
+    if isinstance(answer, Sighting) and answer.is_of_this_rma and len(answer.documents) == 1:
+        return replace(answer, kind=SightingKind.OURS)
+    return answer
 
 
 def after_refusal(outcome: Outcome, answer: Sighting | Outcome) -> Outcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hub.crashpoints import CrashPoint, reach
 from hub.dispatch.claims import claim
 from hub.dispatch.flush import Flush
 from hub.dispatch.opening import open_connection
@@ -39,6 +40,7 @@ async def work(hub: Hub, http: aiohttp.ClientSession, connection_id: str, *, own
     async with claim(connection_id, owner, hub.clock) as held:
         if held is None:
             return False
+        reach(CrashPoint.WORK_CLAIMED)
         row = await Connection.get(id=connection_id)
         try:
             opened = open_connection(hub, row, http, held)

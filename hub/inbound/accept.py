@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tortoise.exceptions import IntegrityError
 
+from hub.crashpoints import CrashPoint, reach
 from hub.errors import EventError
 from hub.inbound.later import contradict_or_note
 from hub.outcomes import Status, Verdict
@@ -65,11 +66,14 @@ async def accept(
         EventError: 409 when the RMA belongs to another store, or the id came with another document.
     """
     event_id = event_id or event.digest
+    reach(CrashPoint.ACCEPT_BEGUN)
     try:
-        return await _accept(clock, store, event, source, event_id)
+        accepted = await _accept(clock, store, event, source, event_id)
     except IntegrityError:
         # Another process stored this event or RMA first, after we looked. Its rows are there now.
-        return await _accept(clock, store, event, source, event_id)
+        accepted = await _accept(clock, store, event, source, event_id)
+    reach(CrashPoint.ACCEPT_AFTER_COMMIT)
+    return accepted
 
 
 async def _accept(clock: Clock, store: Store, event: IncomingEvent, source: str, event_id: str) -> Accepted:
@@ -99,7 +103,10 @@ async def _accept(clock: Clock, store: Store, event: IncomingEvent, source: str,
             text = "An older state of this RMA arrived after a newer one. It was kept and not acted on."
             await tell(row.id, now, "rma.stale", text)
             return Accepted(event_id=event_id, rma_id=row.rma_id, duplicate=False, is_stale=True)
-        return await _apply(clock, row, event, event_id)
+        reach(CrashPoint.ACCEPT_EVENT_WRITTEN)
+        accepted = await _apply(clock, row, event, event_id)
+        reach(CrashPoint.ACCEPT_BEFORE_COMMIT)
+        return accepted
 
 
 async def _duplicate(known: Event, event: IncomingEvent, store: Store) -> Accepted:
@@ -223,7 +230,8 @@ async def place(delivery: Delivery, decided: Route, now: datetime) -> None:
     """
     delivery.connection_id = decided.connection_id
     delivery.method, delivery.location_id = decided.method or "", decided.location_id
-    delivery.request = delivery.reference = delivery.total = None
+    delivery.request = delivery.reference = delivery.total = delivery.units = None
+    delivery.original_request = delivery.edited_request = None
     delivery.origins, delivery.warnings = "{}", "[]"
     delivery.reason = decided.reason or None
     delivery.fix = decided.fix.replace("<id>", delivery.id)

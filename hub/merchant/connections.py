@@ -16,7 +16,7 @@ from hub.errors import ConflictError, NotFoundError, UsageError
 from hub.merchant.stores import checked_name
 from hub.outcomes import Status
 from hub.store.database import in_transaction
-from hub.store.models import Connection, Delivery, ReturnMethod, Store
+from hub.store.models import Connection, Delivery, Exchange, ReturnMethod, Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -107,8 +107,10 @@ async def add(
     try:
         report = await check(hub, row)
     except BaseException:
-        # Nothing points at it yet: a connection that never worked is not kept.
-        await row.delete()
+        # Nothing but the log of its calls points at it: a connection that never worked is not kept.
+        async with in_transaction():
+            await Exchange.filter(connection_id=row.id).delete()
+            await row.delete()
         raise
     return Added(row=row, report=report, notes=notes)
 

@@ -6,9 +6,11 @@ import json
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from hub.dispatch.frozen import keep_edited, replace_by_edited
 from hub.errors import ConflictError, NotFoundError, UsageError
 from hub.inbound.accept import decide, place
 from hub.inbound.document import parse_rma
+from hub.merchant.editing import checked
 from hub.outcomes import Status, ValidationState, Verdict
 from hub.rma_update.apply import FLAGGED, state_of
 from hub.routing import Decision
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from hub.clock import Clock
+    from hub.core import Hub
     from hub.store.models import Store
 
 
@@ -76,7 +79,9 @@ async def calls(delivery: Delivery) -> Sequence[Exchange]:
     return await Exchange.filter(about__delivery_id=delivery.id).order_by("id")
 
 
-async def retry(clock: Clock, delivery: Delivery, *, prepare_anew: bool = False) -> str:
+async def retry(
+    clock: Clock, delivery: Delivery, *, prepare_anew: bool = False, is_gone: bool = False
+) -> str:
     """Hands a delivery back to the hub.
 
     One of which nothing ever went out is routed and prepared anew, by the settings as they are now. One
@@ -88,6 +93,8 @@ async def retry(clock: Clock, delivery: Delivery, *, prepare_anew: bool = False)
         delivery: which, as the person saw it: one that changed since is refused.
         prepare_anew: True makes a new request once nothing was found, with the mapping, the settings and
             the ERP's data as they are then. The request that was sent before is kept beside it.
+        is_gone: True takes one that is done as well, for a person who knows that its document is gone from
+            the ERP; it is looked for like any other.
 
     Returns:
         What happens now, in one sentence.
@@ -97,27 +104,93 @@ async def retry(clock: Clock, delivery: Delivery, *, prepare_anew: bool = False)
     """
     async with in_transaction():
         row = await _held(delivery)
-        if row.status not in {Status.ATTENTION, Status.SKIPPED}:
-            raise ConflictError(
-                f"retry delivery {row.id}: it is {row.status}",
-                why="only one that needs a person, or was skipped, can be handed back",
-                fix="nothing: its document exists"
-                if row.status is Status.DONE
-                else "nothing: the hub works on it by itself",
-            )
-        if not row.attempts:
+        _check_waits_for_person(row, "retry", is_gone=is_gone)
+        if not row.attempts and row.document_id is None:
             return await _route_again(row, clock)
-        await _check_connection(row)
-        last = await Attempt.filter(delivery_id=row.id).order_by("-number").first()
-        now = clock.now()
-        row.status, row.next_attempt_at, row.looks, row.retries = Status.IN_DOUBT, now, 0, 0
-        row.lost_at = (last.finished_at or last.started_at) if last else now
-        row.is_prepared_anew = prepare_anew
-        await _save(row, now)
+        await _connection_of(row, "retry")
+        row.is_prepared_anew, row.edited_request = prepare_anew, None
         text = "A person asked for another try. The hub first looks for what earlier ones may have left."
-        await tell(row.rma_id, now, "delivery.handed_back", text)
+        await _look_first(row, clock.now(), text)
     what = "a new request is prepared" if prepare_anew else "the same request is sent"
     return f"the hub looks for an earlier document first; only when there is none, {what}"
+
+
+async def edit(hub: Hub, delivery: Delivery, request: str) -> str:
+    """Puts a request that a person wrote in the place of the frozen one, which is kept beside it.
+
+    One of which nothing ever went out is sent as it is now. One that was sent before is looked for first,
+    as with :func:`retry`, and only when nothing is found does the new request replace the old one. Looks
+    go on under every reference ever sent, also when the new request has another.
+
+    Args:
+        hub: the hub.
+        delivery: which, as the person saw it: one that changed since is refused.
+        request: the whole request, in the connector's own form.
+
+    Returns:
+        What happens now, in one sentence.
+
+    Raises:
+        ConflictError: it is not waiting for a person, changed meanwhile, or is not to be sent at all.
+        ConfigError: the connector refuses the request; says where it is wrong.
+        UsageError: its connector takes no edited requests.
+    """
+    _check_waits_for_person(delivery, "edit")
+    answer = await checked(hub, delivery, await _connection_of(delivery, "edit"), request)
+    async with in_transaction():
+        row = await _held(delivery)
+        _check_waits_for_person(row, "edit")
+        now = hub.clock.now()
+        if row.attempts:
+            keep_edited(row, answer)
+            row.is_prepared_anew = False
+            text = "A person wrote another request. The hub first looks for what earlier ones may have left."
+            await _look_first(row, now, text)
+            return (
+                "the hub looks for an earlier document first; only when there is none, the edited request is "
+                f"sent as {answer.reference!r}"
+            )
+        await _check_is_due(row)
+        replace_by_edited(row, answer)
+        row.status, row.verdict, row.reason, row.fix = Status.PENDING, None, None, ""
+        row.next_attempt_at, row.retries = now, 0
+        await _save(row, now)
+        text = f"A person wrote the request by hand. It is sent as {answer.reference!r}."
+        await tell(row.rma_id, now, "delivery.edited", text)
+    return f"the edited request is sent as {answer.reference!r}"
+
+
+async def _check_is_due(row: Delivery) -> None:
+    """Whether the RMA as it is now is to be credited over the connection that the request is for."""
+    rma_row = await Rma.get(id=row.rma_id)
+    decided = await decide(rma_row, parse_rma(json.loads(rma_row.document, parse_float=Decimal)))
+    if decided.decision is not Decision.SEND or decided.connection_id != row.connection_id:
+        raise ConflictError(
+            f"edit delivery {row.id}: its RMA is not credited over this connection now",
+            why=decided.reason or "its return method points at another connection",
+            fix=f"run `hub deliveries retry {row.id}`, which decides anew",
+        )
+
+
+async def _look_first(row: Delivery, now: datetime, text: str) -> None:
+    """Puts a delivery where the hub looks, as often and as late as after any lost answer."""
+    last = await Attempt.filter(delivery_id=row.id).order_by("-number").first()
+    row.status, row.next_attempt_at, row.looks, row.retries = Status.IN_DOUBT, now, 0, 0
+    row.lost_at = (last.finished_at or last.started_at) if last else now
+    await _save(row, now)
+    await tell(row.rma_id, now, "delivery.handed_back", text)
+
+
+def _check_waits_for_person(row: Delivery, verb: str, *, is_gone: bool = False) -> None:
+    if row.status in {Status.ATTENTION, Status.SKIPPED} or (is_gone and row.status is Status.DONE):
+        return
+    raise ConflictError(
+        f"{verb} delivery {row.id}: it is {row.status}",
+        why="only one that needs a person, or was skipped, can be handed back",
+        fix="nothing: its document exists; if that is gone from the ERP, `hub deliveries retry` has --gone"
+        if row.status is Status.DONE
+        else "nothing: the hub works on it by itself",
+    )
 
 
 async def resolve(clock: Clock, delivery: Delivery, note: str, document_id: str | None = None) -> str:
@@ -149,6 +222,7 @@ async def resolve(clock: Clock, delivery: Delivery, note: str, document_id: str 
                 fix="pause its connection or wait until it is done",
             )
         await _settle_document(row, document_id)
+        row.edited_request = None
         row.reason, row.fix, row.next_attempt_at, row.lost_at = None, "", None, None
         if row.status is not Status.DONE:
             row.reason = f"closed by a person: {note.strip()}"
@@ -166,6 +240,8 @@ async def _settle_document(row: Delivery, document_id: str | None) -> None:
                 why="one RMA has one document",
                 fix="cancel the other one in the ERP, and leave --document out",
             )
+        if row.status is not Status.DONE:
+            row.status, row.verdict = Status.DONE, Verdict.ADOPTED
         return
     if document_id is None:
         row.status, row.verdict = Status.SKIPPED, Verdict.SKIPPED
@@ -208,14 +284,22 @@ async def _save(row: Delivery, now: datetime) -> None:
     await row.save()
 
 
-async def _check_connection(row: Delivery) -> None:
+async def _connection_of(row: Delivery, verb: str) -> Connection:
+    """The connection that can tell whether an earlier attempt made a document."""
+    if row.connection_id is None:
+        raise ConflictError(
+            f"{verb} delivery {row.id}: it goes over no connection",
+            why=row.reason or "",
+            fix=row.fix or "point its return method at a connection, then run `hub deliveries retry`",
+        )
     connection = await Connection.get(id=row.connection_id)
     if connection.removed_at is not None:
         raise ConflictError(
-            f"retry delivery {row.id}: its connection {connection.name!r} was removed",
+            f"{verb} delivery {row.id}: its connection {connection.name!r} was removed",
             why="only that connection can tell whether an earlier attempt made a document",
             fix="look in the ERP yourself; then `hub deliveries resolve` with the document, or without",
         )
+    return connection
 
 
 async def _route_again(row: Delivery, clock: Clock) -> str:

@@ -101,9 +101,11 @@ async def _tell(rma: Rma, dealt: Dealt, items: int, flag: str | None, now: datet
     """Tells what is new; the same flag seen at every poll is told once."""
     is_news = False
     if dealt.changes:
-        back = len(dealt.changes)
+        back = sum(1 for change in dealt.changes.values() if change.is_returned)
         noun = "item is" if back == 1 else "items are"
         text = f"The warehouse received goods: {back} of {items} {noun} validated as returned."
+        if absent := len(dealt.changes) - back:
+            text += f" {absent} did not arrive, and by the connection's setting count as not returned."
         if dealt.state is ValidationState.FULL:
             text += " Nothing is missing."
         await tell(rma.id, now, "validation.received", text)

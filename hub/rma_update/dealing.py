@@ -7,7 +7,7 @@ asked (returngo/REFERENCE.md, "The RMA").
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hub.outcomes import Receipt, ReceiptVerdict, ValidationState
@@ -65,7 +65,8 @@ def deal(items: Sequence[Item], receipt: Receipt, held: Mapping[str, ItemValidat
 
     Only a ``process`` receipt validates. Each SKU is judged by itself: where its count is certain its
     units are validated, whatever is wrong with another. Nothing that is held is ever changed or taken back.
-    The same receipt with what it changed held gives no changes.
+    The same receipt with what it changed held gives no changes. With ``is_rest_not_returned`` what is missing
+    from a complete receipt is validated as not returned; without it a person is asked.
 
     Args:
         items: those on the ERP's document, in the RMA's order; never those the customer keeps.
@@ -83,10 +84,13 @@ def deal(items: Sequence[Item], receipt: Receipt, held: Mapping[str, ItemValidat
         units.setdefault((item.sku or "").strip(), []).append(item)
     flags: list[str] = []
     arrived: list[Item] = []
+    missing: list[Item] = []
     for sku, of_sku in units.items():
-        came, sentences = _deal_sku(sku, of_sku, lines.get(sku, []), held, is_complete=receipt.is_complete)
+        came, sentences = _deal_sku(sku, of_sku, lines.get(sku, []), held, receipt)
         arrived += came
         flags += sentences
+        if receipt.is_complete and receipt.is_rest_not_returned and not sentences:
+            missing += [unit for unit in of_sku if unit not in came and not _is_judged(unit, held)]
     flags += [
         f"the document has a line for {f'SKU {sku}' if sku else 'no SKU'}, which no credited item has"
         for sku in lines
@@ -99,7 +103,9 @@ def deal(items: Sequence[Item], receipt: Receipt, held: Mapping[str, ItemValidat
         source=f"document {receipt.document_id}",
         reason=None,
     )
+    absence = replace(validation, is_returned=False, reason="it was not among the goods that arrived")
     changes = {item.returned_item_id: validation for item in arrived}
+    changes |= {item.returned_item_id: absence for item in missing}
     state = _state(items, {**held, **changes}, is_flagged=bool(flags))
     return Dealt(changes=changes, state=state, flags=tuple(flags))
 
@@ -116,8 +122,7 @@ def _deal_sku(
     units: Sequence[Item],
     lines: Sequence[ReceiptLine],
     held: Mapping[str, ItemValidation],
-    *,
-    is_complete: bool,
+    receipt: Receipt,
 ) -> tuple[Sequence[Item], list[str]]:
     """Gives the units of one SKU that are newly back, and what a person must look at."""
     received, problem = _count(sku, units, lines)
@@ -128,7 +133,7 @@ def _deal_sku(
         fewer = f"the ERP says that {received} of SKU {sku} arrived, but {back} are validated already"
         return (), [f"{fewer}; none was taken back"]
     flags = []
-    if is_complete and received < len(units):
+    if receipt.is_complete and not receipt.is_rest_not_returned and received < len(units):
         flags.append(
             f"only {received} of {len(units)} of SKU {sku} arrived, and the warehouse is done; "
             "the missing ones are not validated"

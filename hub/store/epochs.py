@@ -1,4 +1,4 @@
-"""Epochs: a database that may have forgotten documents it made says so, and from then on looks before it writes.
+"""Epochs: a database that may have forgotten documents it made says so; from then on the hub looks first.
 
 The first epoch has no row. A later one begins when the database was rolled back: found by the mark beside
 the SQLite file when the engine starts, or declared by whoever restored it.

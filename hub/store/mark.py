@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from hub.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _LENGTH = 200
 """Always so many bytes, written over in place: a full disk has no say in it, and its inode stays."""

@@ -223,12 +223,17 @@ class Delivery(Model):
     """What ``prepare`` gave, frozen; NULL before."""
     original_request = _text_or_null()
     """What was frozen before a person edited it; NULL while nobody has."""
+    edited_request = _text_or_null()
+    """What a person wrote to go out instead, with its reference and total, until a look has found nothing
+    and it replaces the frozen one. NULL when nothing waits for that."""
     is_prepared_anew = fields.BooleanField(default=False)
     """True when a person asked that, once a look has found nothing, the request be prepared again."""
     reference = _text_or_null()
     origins = fields.TextField(default="{}")
     warnings = fields.TextField(default="[]")
     total = _text_or_null()
+    units = _text_or_null()
+    """Units per SKU that the frozen request credits, as JSON. NULL when the connector does not tell."""
     mapping_version = fields.IntField(default=0)
     document_id = fields.CharField(200, null=True)
     document_reference = _text_or_null()

@@ -57,6 +57,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._time = 0.0
         self._clock_resolution = 1e-9
         self._tasks: dict[Process, list[tuple[asyncio.Task[Any], Context]]] = {}
+        self._unwound: set[asyncio.Task[Any]] = set()
 
     def time(self) -> float:
         """Simulated seconds since the loop was made."""
@@ -66,6 +67,17 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         """Lets time pass."""
         # The heap's due time minus the present may fall short by a rounding error and never arrive.
         self._time += seconds + 1e-9 if seconds > 0 else 0.0
+
+    def call_soon(  # type: ignore[override]
+        self, callback: Any, *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        """As ever; what would wake a dead process is dropped."""
+        process = context.get(PROCESS) if context is not None else None
+        if process is not None and process.is_dead:
+            handle = asyncio.Handle(callback, args, self, context)
+            handle.cancel()
+            return handle
+        return super().call_soon(callback, *args, context=context)
 
     def create_task(  # type: ignore[override]
         self,
@@ -104,7 +116,16 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         for task, context in self._tasks.pop(process, []):
             if not task.done():
                 task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
+                self._unwound.add(task)
                 context.run(_unwind, task.get_coro())
+
+    def end(self) -> None:
+        """Ends what still runs outside of all processes, and closes the loop."""
+        for task in asyncio.all_tasks(self):
+            if task not in self._unwound:
+                task.cancel()
+        self.run_until_complete(asyncio.sleep(0))
+        self.close()
 
     def _process_events(self, _events: object) -> None:
         """There are none."""

@@ -139,7 +139,7 @@ class _Drawing:
         last_look = float(looks.rpartition(",")[2])
         workers = 2 if dice.random() < 0.2 else 1
         stories = tuple(self._story(number) for number in range(dice.choice((1, 1, 1, 2, 2, 3, 4, 6))))
-        settings: dict[str, Any] = {"poll_interval_s": dice.choice((60, 300, 300))}
+        settings: dict[str, Any] = {"poll_interval_s": dice.choice((120, 300, 300, 900))}
         looks_up = dice.random() < 0.15
         settings |= {
             "look_up_orders": "if_found" if looks_up else "off",
@@ -232,7 +232,7 @@ class _Drawing:
         if self._often(0.12):
             start = self._early()
             self._do("erp_down", start)
-            self._do("erp_up", start + dice.choice((3.0, 60.0, 900.0)))
+            self._do("erp_up", start + dice.choice((3.0, 40.0, 300.0)))
         if self._often(0.1):
             self._do("quota_cut", self._early(), calls=dice.choice((1, 2, 4)), per_s=dice.choice((5, 30, 60)))
         if self._often(0.15):

@@ -166,8 +166,8 @@ class Origin:
                     await methods.point_at(await methods.add(store, name, kind), added.row, None)
                 await methods.add(store, UNBOUND, MethodType.DROP_OFF)
                 await methods.add(store, "Keep it", MethodType.NO_SHIPMENT_REQUIRED)
-            self._context = TortoiseContext()
-            await self._context.init(config=configuration(environment))
+            with self._context:
+                await self._context.init(config=configuration(environment))
             raw = sqlite3.connect(environment.database_file)
             raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             raw.close()

@@ -138,12 +138,12 @@ class Canned:
         return self._replies[min(len(self.calls), len(self._replies)) - 1]
 
 
-def connection(http: Any, now: Callable[[], datetime] | None = None, **settings: Any) -> Connection:
+def connection(http: Any, now: Callable[[], datetime] | None = None, settings: Any = None) -> Connection:
     """A connection with a session."""
     return Connection(
         name="main",
         credentials=Credentials.model_validate({"username": "sandbox", "api_key": "sandbox-key"}),
-        settings=Settings(**settings),
+        settings=Settings(**settings or {}),
         http=http,
         now=now or (lambda: datetime.now(UTC)),
     )
@@ -157,4 +157,4 @@ async def open_sandbox(
     sandbox = sandbox or Cin7Sandbox(quota=())
     async with SandboxServer(sandbox) as server, aiohttp.ClientSession() as session:
         http = Http(session)
-        yield sandbox, connection(http, **sandbox.settings(server.url), **settings), http
+        yield sandbox, connection(http, settings={**sandbox.settings(server.url), **settings}), http

@@ -111,14 +111,14 @@ async def open_stage(environment: Environment, **settings: str) -> AsyncIterator
     """A hub and a sandbox for the block.
 
     Args:
-        environment: where the hub keeps its data; an empty database.
+        environment: where the hub's database is, up to date and without rows.
         settings: of the connection.
     """
     time = FastTime()
     sandbox = Cin7Sandbox(7, time.now, quota=())
     async with (
         SandboxServer(sandbox) as server,
-        open_hub(environment, should_migrate=True, clock=time.clock) as hub,
+        open_hub(environment, clock=time.clock) as hub,
         client_session() as http,
     ):
         await stores.ensure_default(hub.clock)

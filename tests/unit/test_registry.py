@@ -119,12 +119,9 @@ def test_installed_connectors_are_found() -> None:
     assert "cin7_omni" in [connector.name for connector in Registry().connectors]
 
 
+NO_HTTP: Any = None
 CONNECTION = Connection(
-    name="main",
-    credentials=None,
-    settings=None,
-    http=None,
-    now=lambda: datetime.now(UTC),  # type: ignore[arg-type]
+    name="main", credentials=None, settings=None, http=NO_HTTP, now=lambda: datetime.now(UTC)
 )
 
 

@@ -35,17 +35,6 @@ def time() -> FastTime:
     return FastTime()
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-async def migrated(request: pytest.FixtureRequest) -> AsyncIterator[Environment]:
-    """Where a database is, up to date and without rows."""
-    if request.param == "sqlite":
-        yield request.getfixturevalue("ready")
-        return
-    template = request.getfixturevalue("migrated_postgres")
-    async with request.getfixturevalue("postgres").database(template) as url:
-        yield request.getfixturevalue("environment").model_copy(update={"database_url": url})
-
-
 @pytest.fixture
 async def hub(migrated: Environment, time: FastTime) -> AsyncIterator[Hub]:
     """An open hub with a store."""

@@ -6,5 +6,5 @@ from tests.support.plugins.good import *  # noqa: F403
 
 
 @hookimpl
-def connect(connection: object) -> ConnectReport:
+def connect(connection: object) -> ConnectReport:  # type: ignore[no-redef]
     raise NotImplementedError(connection)

@@ -6,5 +6,5 @@ from tests.support.plugins.good import *  # noqa: F403
 
 
 @hookimpl
-async def connect(conection: object) -> ConnectReport:
+async def connect(conection: object) -> ConnectReport:  # type: ignore[no-redef]
     raise NotImplementedError(conection)

@@ -12,5 +12,5 @@ schema: Any = good.SCHEMA
 
 
 @hookimpl
-def config_schema() -> Any:
+def config_schema() -> Any:  # type: ignore[no-redef]
     return schema() if callable(schema) else schema

@@ -153,9 +153,7 @@ def test_a_quote_in_a_literal_is_doubled_and_the_query_is_encoded() -> None:
     where = "reference=" + wire.text_literal("#10'01 50%")
     assert where == "reference='#10''01 50%'"
     query = wire.list_query(where=where, order="ModifiedDate ASC", page=3)
-    assert query == (
-        "where=reference%3D%27%2310%27%2701%2050%25%27&order=ModifiedDate%20ASC&page=3&rows=250"
-    )
+    assert query == ("where=reference%3D%27%2310%27%2701%2050%25%27&order=ModifiedDate%20ASC&page=3&rows=250")
     assert parse_qs(query)["where"] == [where]
 
 

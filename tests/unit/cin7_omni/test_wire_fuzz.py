@@ -61,7 +61,7 @@ REPLIES = st.builds(
 @example(HttpReply(status=200, headers={}, body=b'[{"id":1e9999999999999999999999}]'))
 @example(HttpReply(status=200, headers={}, body=b'[{"id":' + b"9" * 10_000 + b"}]"))
 @example(HttpReply(status=200, headers={}, body=b'[{"qty":NaN}]'))
-@example(HttpReply(status=200, headers={}, body=b'[{"code":"\\ud800","id":1}]'))
+@example(HttpReply(status=200, headers={}, body=b'[{"reference":"\\ud800\\u0000","id":1}]'))
 @example(HttpReply(status=500, headers={}, body=b"[" * 100_000))
 @example(HttpReply(status=200, headers={}, body=b"\xff\xfe[\x00]\x00"))
 @example(HttpReply(status=429, headers={"retry-after": "Mon, 99 Foo 99999 99:99:99 +9999"}, body=b""))
@@ -78,4 +78,7 @@ def test_no_answer_raises_anything_outside_the_error_tree(reply: HttpReply) -> N
             OrderRow.read(row)
             note = CreditNoteRow.read(row)
             if note is not None:
-                read_receipt(note, settings, APPROVED_AT)
+                told = repr(read_receipt(note, settings, APPROVED_AT))
+                told.encode()
+                assert "\\x00" not in told
+                assert "\\ud8" not in told

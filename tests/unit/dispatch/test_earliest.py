@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,5 +54,5 @@ def test_no_stretch_of_time_ever_holds_more_calls_than_a_window_allows(gaps: lis
     for window in WINDOWS:
         for first in taken:
             assert sum(first <= at < first + window.per for at in taken) <= window.calls
-    for before, after in zip(taken, taken[1:], strict=False):
+    for before, after in pairwise(taken):
         assert after - before >= timedelta(milliseconds=spacing)

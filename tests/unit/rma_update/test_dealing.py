@@ -331,3 +331,26 @@ def test_what_is_held_stays_and_a_repeat_changes_nothing(
     assert (dealt.state is ValidationState.FLAGGED) == bool(dealt.flags)
     if dealt.state is ValidationState.FULL:
         assert all(known[item.returned_item_id].is_returned for item in items)
+
+
+def test_what_did_not_arrive_is_not_returned_when_the_merchant_chose_that() -> None:
+    short = replace(receipt(line("A", 2, 3), is_complete=True), is_rest_not_returned=True)
+    dealt = deal(ALIKE, short, {})
+    assert {item_id: each.is_returned for item_id, each in dealt.changes.items()} == {
+        "1": True,
+        "2": True,
+        "3": False,
+    }
+    assert dealt.changes["3"].reason == "it was not among the goods that arrived"
+    assert (dealt.state, dealt.flags) == (ValidationState.PARTIAL, ())
+    assert deal(ALIKE, short, dict(dealt.changes)).changes == {}
+
+
+def test_unlike_units_are_not_told_apart_by_what_the_merchant_chose() -> None:
+    short = replace(receipt(line("A", 2, 3), is_complete=True), is_rest_not_returned=True)
+    assert_flagged(deal(UNLIKE, short, {}), "differ in price or resolution")
+
+
+def test_an_unfinished_receipt_makes_nothing_not_returned() -> None:
+    short = replace(receipt(line("A", 2, 3)), is_rest_not_returned=True)
+    assert {each.is_returned for each in deal(ALIKE, short, {}).changes.values()} == {True}

@@ -1,0 +1,42 @@
+"""A request that a person writes in the place of the frozen one: checked by the connector."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hub.dispatch.opening import view_without_calls, views
+from hub.errors import ConfigError, ConflictError, UsageError
+from hub.outcomes import Rejected
+
+if TYPE_CHECKING:
+    from hub.core import Hub
+    from hub.outcomes import Prepared
+    from hub.store.models import Connection, Delivery
+
+
+async def checked(hub: Hub, delivery: Delivery, connection: Connection, request: str) -> Prepared:
+    """Has the connector check a request that a person wrote; makes no call.
+
+    Raises:
+        ConfigError: the connector refuses it. UsageError: the connector takes none.
+        ConflictError: the connection is in shadow mode.
+    """
+    connector = hub.registry.get(connection.connector)
+    if not connector.has("check_edited"):
+        raise UsageError(
+            f"edit delivery {delivery.id}: {connector.schema.title} takes no edited requests",
+            why="its connector cannot check one",
+            fix=f"change the mapping, then run `hub deliveries retry {delivery.id} --anew`",
+        )
+    view = view_without_calls(hub, connection)
+    if str(getattr(view.settings, "mode", "live")) == "shadow":
+        raise ConflictError(
+            f"edit delivery {delivery.id}: connection {connection.name!r} is in shadow mode",
+            why="it writes nothing",
+            fix=f"run `hub connections edit {connection.name} --set mode=live` first",
+        )
+    (seen,) = await views([delivery], connection)
+    answer = connector.check_edited(view, seen, request)
+    if isinstance(answer, Rejected):
+        raise ConfigError(f"edit delivery {delivery.id}", why=answer.reason, fix=answer.fix)
+    return answer

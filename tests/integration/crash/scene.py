@@ -1,0 +1,164 @@
+"""A data folder that hub processes are killed in, with a sandbox of Cin7 Omni that outlives them."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sqlite3
+from collections import Counter
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from connectors.cin7_omni.marker import marked_rma
+from connectors.cin7_omni.sandbox import Cin7Sandbox
+from hub.core import open_hub
+from hub.dispatch.http import client_session
+from hub.dispatch.work import work
+from hub.environment import Environment
+from hub.inbound.accept import accept
+from hub.merchant import connections, methods, stores
+from hub.registry import Registry
+from hub.rma import MethodType
+from hub.testing.faults import parse_fault
+from hub.testing.serving import SandboxServer
+from tests.support import documents
+from tests.support.forked import QUICK, Commands
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from hub.core import Hub
+
+TIMEOUT_S = 45.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """What a test acts on."""
+
+    environment: Environment
+    sandbox: Cin7Sandbox
+    connection_id: str
+
+    @property
+    def commands(self) -> Commands:
+        return Commands(home=self.environment.home)
+
+    @property
+    def database(self) -> Path:
+        return self.environment.database_file
+
+    @asynccontextmanager
+    async def hub(self) -> AsyncIterator[Hub]:
+        """The hub in this process."""
+        async with open_hub(self.environment, registry=Registry([QUICK])) as hub:
+            yield hub
+
+    async def accept(self, *given: dict[str, Any]) -> None:
+        async with self.hub() as hub:
+            store = await stores.get()
+            for document in given:
+                await accept(hub.clock, store, documents.event(document), source="test")
+
+    async def work(self) -> None:
+        """What the engine does when it is rung, in this process."""
+        async with self.hub() as hub, client_session() as http:
+            assert await work(hub, http, self.connection_id, owner="test")
+
+    def fault(self, text: str) -> None:
+        """Orders a misbehaviour, written as for ``hub sandbox --fault``."""
+        self.sandbox.inject(parse_fault(text))
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        """What the database holds, whoever works on it."""
+        with closing(sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True, timeout=10)) as read:
+            return read.execute(statement).fetchall()
+
+    def back_up(self) -> Path:
+        """A copy of the database, which nobody has open."""
+        copy = self.database.with_suffix(".backup")
+        shutil.copyfile(self.database, copy)
+        return copy
+
+    def restore(self, copy: Path) -> None:
+        """Puts a copy in the place of the database, which nobody has open."""
+        for suffix in ("-wal", "-shm"):
+            self.database.with_name(self.database.name + suffix).unlink(missing_ok=True)
+        shutil.copyfile(copy, self.database)
+
+    def is_settled(self) -> bool:
+        """Every delivery has its document and every return its goods."""
+        left = "SELECT (SELECT count(*) FROM delivery WHERE status <> 'done')"
+        return self.rows(f"{left} + (SELECT count(*) FROM rma WHERE validation <> 'full')") == [(0,)]
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                while not condition():
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise AssertionError(f"did not come about; {self.told()}") from None
+
+    def told(self) -> str:
+        """For the message of a test that fails."""
+        states = self.rows("SELECT status, verdict, reason, count(*) FROM delivery GROUP BY 1, 2, 3")
+        output = self.commands.output
+        printed = output.read_text(encoding="utf-8")[-4000:] if output.exists() else ""
+        return f"deliveries: {states}; documents: {len(self.sandbox.documents())}; printed: {printed}"
+
+    def notes(self) -> Counter[str]:
+        """How many credit notes each return has, by the mark on them; the ones voided too."""
+        comments = [note["raw"]["internalComments"] for note in self.sandbox.documents()]
+        return Counter(marked_rma(comment) or comment for comment in comments)
+
+    def check_one_each(self, *rma_ids: str) -> None:
+        """Every return has one note, its delivery knows it, and there is nothing else."""
+        assert self.notes() == Counter(rma_ids), self.told()
+        found = self.rows("SELECT rma.rma_id, document_id FROM delivery JOIN rma ON rma.id = delivery.rma_id")
+        made = {
+            marked_rma(note["raw"]["internalComments"]): str(note["id"]) for note in self.sandbox.documents()
+        }
+        assert dict(found) == made, self.told()
+
+    @asynccontextmanager
+    async def warehouse(self) -> AsyncIterator[None]:
+        """Receives every note's goods as soon as it exists."""
+
+        async def receive() -> None:
+            received = set[str]()
+            while True:
+                for note in self.sandbox.documents():
+                    if note["id"] not in received:
+                        received.add(note["id"])
+                        self.sandbox.receive(str(note["id"]))
+                await asyncio.sleep(0.02)
+
+        task = asyncio.create_task(receive())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
+async def open_scene(
+    home: Path, *, has_unique_references: bool = True, seed: int = 7, **settings: str
+) -> AsyncIterator[Scene]:
+    """A data folder with a connection to a sandbox, for the block; short looks and polls unless told otherwise."""
+    environment = Environment(home=home)
+    environment.write_key()
+    sandbox = Cin7Sandbox(seed, quota=(), has_unique_references=has_unique_references)
+    async with SandboxServer(sandbox) as server:
+        values = {**sandbox.settings(server.url), **sandbox.credentials}
+        values |= {"doubt_looks": "0,1,2", "poll_interval_s": "1", **settings}
+        async with open_hub(environment, should_migrate=True, registry=Registry([QUICK])) as hub:
+            store = await stores.ensure_default(hub.clock) or await stores.get()
+            added = await connections.add(hub, store, QUICK.name, "main", values, should_check=False)
+            for name, (_, kind) in documents.METHODS.items():
+                method = await methods.add(store, name, MethodType(kind))
+                if kind != MethodType.NO_SHIPMENT_REQUIRED:
+                    await methods.point_at(method, added.row, None)
+        yield Scene(environment=environment, sandbox=sandbox, connection_id=added.row.id)

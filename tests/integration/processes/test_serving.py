@@ -1,0 +1,179 @@
+"""`hub serve`, and commands beside it on one file."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.documents import rma, sample, write
+from tests.support.processes import Home, HubProcess, SandboxProcess, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Home, HubProcess, SandboxProcess]]:
+    """One running hub and its sandbox for all tests here; each test uses RMAs of its own."""
+    folder = tmp_path_factory.mktemp("serving")
+    home = Home(folder / "hub")
+    with SandboxProcess(Home(folder / "sandbox")) as sandbox:
+        home.ok("init")
+        with HubProcess(home) as hub:
+            home.connect(sandbox, poll_interval_s="1")
+            yield home, hub, sandbox
+
+
+Place = tuple[Home, HubProcess, SandboxProcess]
+
+
+def answer(url: str) -> tuple[int, Any]:
+    try:
+        with urllib.request.urlopen(url, timeout=10) as reply:  # noqa: S310 - our own hub
+            return reply.status, json.load(reply)
+    except urllib.error.HTTPError as error:
+        return error.code, None
+
+
+def settled(home: Home, rma_id: str) -> dict[str, Any]:
+    """The RMA's delivery, once it waits for nothing any more."""
+    found: dict[str, Any] = {}
+
+    def is_settled() -> bool:
+        found.update(home.shown(rma_id)["deliveries"][0])
+        return found["status"] not in {"pending", "sending", "in_doubt"}
+
+    wait_for(is_settled, 30, lambda: f"it still is {found}")
+    return found
+
+
+def test_hub_that_is_ready_says_so(place: Place) -> None:
+    home, hub, _ = place
+    assert answer(f"{hub.url}/healthz")[0] == 200
+    assert answer(f"{hub.url}/readyz") == (200, {"status": "ready"})
+    assert hub.ready["database"] == str(home.folder / "hub.db")
+
+
+def test_submitted_rma_is_noticed_at_once_and_credited_once(place: Place, tmp_path: Path) -> None:
+    home, _, sandbox = place
+    file = write(tmp_path, sample("one_item"))
+    began = time.monotonic()
+    submitted = home.ok("rmas", "submit", str(file), "--wait", "20")
+    assert time.monotonic() - began < 10
+    assert submitted["delivery"]["status"] == "done"
+    assert home.ok("rmas", "submit", str(file))["duplicate"]
+    notes = [note for note in sandbox.documents() if "41501000" in note["reference"]]
+    assert [note["id"] for note in notes] == [submitted["delivery"]["document"]["id"]]
+
+
+def test_serve_polls_by_itself_and_validates(place: Place, tmp_path: Path) -> None:
+    home, _, sandbox = place
+    file = write(tmp_path, rma("700", order_name="#700"))
+    document = home.ok("rmas", "submit", str(file), "--wait", "20")["delivery"]["document"]
+    sandbox.receive(document["id"])
+    wait_for(lambda: home.shown("700")["validation"] == "full", 30, lambda: str(home.shown("700")))
+
+
+def test_commands_work_beside_the_running_hub(place: Place, tmp_path: Path) -> None:
+    home, _, _ = place
+    home.ok("stores", "add", "outlet")
+    home.ok("methods", "add", "Locker", "--type", "return_to_drop_off_location")
+    home.ok("methods", "set", "Locker", "--connection", "main", "--location", "3")
+    home.ok("connections", "pause", "main")
+    file = write(tmp_path, rma("701", order_name="#701"))
+    assert home.ok("rmas", "submit", str(file))["is_engine_running"] is True
+    time.sleep(1.5)
+    assert home.shown("701")["deliveries"][0]["status"] == "pending"
+    assert home.ok("connections", "resume", "main")["waiting"] == 1
+    assert settled(home, "701")["status"] == "done"
+    assert home.ok("poll", "main")[0]["error"] is None
+
+
+def test_wrong_key_pauses_the_connection_and_a_person_puts_it_right(place: Place, tmp_path: Path) -> None:
+    home, _, sandbox = place
+    home.ok("connections", "edit", "main", "--secret=api_key=-", stdin="a wrong key")
+    home.ok("rmas", "submit", str(write(tmp_path, rma("702", order_name="#702"))))
+
+    def is_paused() -> bool:
+        return home.ok("connections", "show", "main")["is_paused"] is True
+
+    wait_for(is_paused, 20, lambda: "it is not paused")
+    assert home.run("connections", "check", "main").code == 4
+    home.ok("connections", "edit", "main", "--secret=api_key=-", stdin=sandbox.credentials["api_key"])
+    home.ok("connections", "resume", "main")
+    assert settled(home, "702")["status"] == "done"
+
+
+def test_second_hub_on_the_file_is_refused(place: Place) -> None:
+    home, hub, _ = place
+    second = home.run("serve", "--port=0")
+    assert second.code == 6
+    assert "another one runs on this database" in second.err
+    assert answer(f"{hub.url}/healthz")[0] == 200
+
+
+def test_port_in_use_is_refused(place: Place, tmp_path: Path) -> None:
+    _, hub, _ = place
+    other = Home(tmp_path)
+    other.ok("init")
+    refused = other.run("serve", f"--port={hub.url.rpartition(':')[2]}")
+    assert refused.code == 6
+    assert "--port" in refused.err
+
+
+def test_sigterm_finishes_what_is_under_way(home: Home, sandbox: SandboxProcess, tmp_path: Path) -> None:
+    with HubProcess(home) as hub:
+        home.connect(sandbox)
+        sandbox.fault(name="slow", seconds=1.5, on="POST")
+        home.ok("rmas", "submit", str(write(tmp_path, sample("one_item"))))
+        wait_for(lambda: bool(sandbox.documents()), 20, lambda: "nothing was sent")
+        assert hub.stop() == 0
+        assert "Traceback" not in hub.errors
+    (delivery,) = home.shown("41501000")["deliveries"]
+    assert (delivery["status"], delivery["verdict"]) == ("done", "created")
+
+
+def test_resubmitting_after_a_restart_makes_no_second_note(
+    home: Home, sandbox: SandboxProcess, tmp_path: Path
+) -> None:
+    sandbox.fault(name="allow_duplicate_references", times=None)
+    file = str(write(tmp_path, sample("one_item")))
+    with HubProcess(home) as hub:
+        home.connect(sandbox)
+        home.ok("rmas", "submit", file, "--wait", "20")
+        hub.kill()
+        hub.start()
+        assert home.ok("rmas", "submit", file, "--wait", "20")["duplicate"]
+        time.sleep(1)
+    assert len(sandbox.documents()) == 1
+
+
+def test_without_a_key_the_hub_refuses_to_start(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    refused = home.run("serve", "--port=0")
+    assert refused.code == 3
+    assert "no secret key" in refused.err
+    assert "hub init" in refused.err
+    assert not (tmp_path / "hub.db").exists()
+
+
+def test_with_another_key_nothing_is_sent_and_the_connection_says_why(
+    home: Home, sandbox: SandboxProcess, tmp_path: Path
+) -> None:
+    home.connect(sandbox)
+    home.ok("rmas", "submit", str(write(tmp_path, sample("one_item"))))
+    (home.folder / "secret.key").unlink()
+    home.ok("init")
+    with HubProcess(home):
+
+        def last_error() -> str:
+            return str(home.ok("connections", "list")[0]["last_error"])
+
+        wait_for(lambda: "sealed with key" in last_error(), 20, last_error)
+    assert sandbox.documents() == []

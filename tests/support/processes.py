@@ -1,0 +1,248 @@
+"""The hub's commands and its sandboxes as real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import structlog
+from typer.testing import CliRunner
+
+from cli.main import app
+from tests.support.documents import METHODS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+REPOSITORY = Path(__file__).parents[2]
+READY_WITHIN_S = 30.0
+ENDS_WITHIN_S = 40.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finished:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The one JSON document on stdout."""
+        return json.loads(self.out)
+
+
+class Home:
+    """A hub's data folder, and the commands run in it."""
+
+    def __init__(self, folder: Path, **variables: str) -> None:
+        self.folder = folder
+        self._variables = {"HUB_HOME": str(folder), **variables}
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What its processes see; nothing of a hub that the developer runs."""
+        own = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
+        return {**own, **self._variables}
+
+    def run(self, *arguments: str, stdin: str = "") -> Finished:
+        """Runs one command to its end, whatever its exit code.
+
+        In this process, which saves the half second of starting one; `hub serve` beside it is another one.
+        """
+        hidden = dict.fromkeys(name for name in os.environ if name.startswith("HUB_"))
+        try:
+            done = CliRunner().invoke(app, list(arguments), input=stdin, env={**hidden, **self._variables})
+        finally:
+            structlog.reset_defaults()  # its log went to a stream that is closed now
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return Finished(code=done.exit_code, out=done.stdout, err=done.stderr)
+
+    def spawn(self, *arguments: str, stdin: str = "") -> Finished:
+        """Runs one command to its end in a process of its own."""
+        done = subprocess.run(  # noqa: S603 - our own command
+            [sys.executable, "-m", "cli", *arguments],
+            cwd=REPOSITORY,
+            env=self.environment,
+            input=stdin.encode(),
+            capture_output=True,
+            timeout=ENDS_WITHIN_S,
+            check=False,
+        )
+        return Finished(code=done.returncode, out=done.stdout.decode(), err=done.stderr.decode())
+
+    def ok(self, *arguments: str, stdin: str = "") -> Any:
+        """What a command that must succeed prints with ``--json``."""
+        done = self.run(*arguments, "--json", stdin=stdin)
+        assert done.code == 0, f"hub {' '.join(arguments)} ended with {done.code}: {done.err}"
+        return done.json
+
+    def connect(self, sandbox: SandboxProcess, **settings: str) -> None:
+        """Adds ``main`` and points every return method but *Keep it* at it; needs an open database."""
+        values = {**sandbox.settings, "doubt_looks": "0,1", **settings}
+        given = [f"--set={name}={value}" for name, value in values.items()]
+        self.ok(
+            *("connections", "add", "cin7_omni", "--name=main", "--no-check", *given),
+            *(f"--set=username={sandbox.credentials['username']}", "--secret=api_key=-"),
+            stdin=sandbox.credentials["api_key"],
+        )
+        for name, (_, kind) in METHODS.items():
+            self.ok("methods", "add", name, "--type", kind)
+            if name != "Keep it":
+                self.ok("methods", "set", name, "--connection", "main")
+
+    def shown(self, rma_id: str) -> dict[str, Any]:
+        shown: dict[str, Any] = self.ok("rmas", "show", rma_id)
+        return shown
+
+
+class Background:
+    """A command that runs beside the test, a context manager.
+
+    Attributes:
+        ready: the JSON it printed when it was ready.
+    """
+
+    def __init__(self, home: Home, *arguments: str) -> None:
+        self._home = home
+        self._arguments = arguments
+        self._out = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `kill` and `stop`
+        self._err = tempfile.TemporaryFile()  # noqa: SIM115
+        self._process: subprocess.Popen[bytes] | None = None
+        self.ready: dict[str, Any] = {}
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+        self._out.close()
+        self._err.close()
+
+    def start(self) -> None:
+        """Starts it, also again after its end; comes back when it is ready."""
+        self._out.seek(0)
+        self._out.truncate()
+        self._process = subprocess.Popen(  # noqa: S603 - our own command
+            [sys.executable, "-m", "cli", *self._arguments],
+            cwd=REPOSITORY,
+            env=self._home.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=self._out,
+            stderr=self._err,
+            start_new_session=True,
+        )
+        wait_for(self._read_ready, READY_WITHIN_S, self._why_not_ready)
+
+    def _read_ready(self) -> bool:
+        if self._process is not None and self._process.poll() is not None:
+            raise AssertionError(self._why_not_ready())
+        self._out.seek(0)
+        try:
+            self.ready = json.loads(self._out.read())
+        except ValueError:
+            return False
+        return True
+
+    def _why_not_ready(self) -> str:
+        return f"hub {' '.join(self._arguments)} is not ready: {self.errors}"
+
+    @property
+    def errors(self) -> str:
+        """All it wrote to stderr, also before it was started again."""
+        self._err.seek(0)
+        return self._err.read().decode()
+
+    @property
+    def url(self) -> str:
+        url: str = self.ready["url"]
+        return url
+
+    def kill(self) -> None:
+        """``kill -9``, at once; nothing when it does not run."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def stop(self) -> int:
+        """SIGTERM; gives its exit code."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        code = self._process.wait(ENDS_WITHIN_S)
+        self._process = None
+        return code
+
+
+class HubProcess(Background):
+    """`hub serve` on a free port."""
+
+    def __init__(self, home: Home) -> None:
+        super().__init__(home, "serve", "--port=0", "--json")
+
+
+class SandboxProcess(Background):
+    """`hub sandbox cin7_omni` on a free port, with Cin7's own quota."""
+
+    def __init__(self, home: Home, *, seed: int = 0) -> None:
+        super().__init__(home, "sandbox", "cin7_omni", "--port=0", f"--seed={seed}", "--json")
+
+    @property
+    def settings(self) -> dict[str, str]:
+        settings: dict[str, str] = self.ready["settings"]
+        return settings
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        credentials: dict[str, str] = self.ready["credentials"]
+        return credentials
+
+    def documents(self) -> list[dict[str, Any]]:
+        documents: list[dict[str, Any]] = self._ask("documents")
+        return documents
+
+    def calls(self) -> list[dict[str, Any]]:
+        calls: list[dict[str, Any]] = self._ask("calls")
+        return calls
+
+    def fault(self, **fault: Any) -> None:
+        self._ask("faults", fault)
+
+    def clear_faults(self) -> None:
+        self._ask("faults", method="DELETE")
+
+    def receive(self, document: str) -> None:
+        self._ask("receive", {"document": document})
+
+    def _ask(self, path: str, body: Any = None, *, method: str | None = None) -> Any:
+        request = urllib.request.Request(  # noqa: S310 - our own sandbox
+            f"{self.url}/_sandbox/{path}",
+            data=None if body is None else json.dumps(body).encode(),
+            method=method,
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            return json.load(answer)
+
+
+def wait_for(is_so: Callable[[], bool], seconds: float, told: Callable[[], str]) -> None:
+    """Waits until something is so; fails with what is told when it never is."""
+    end = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < end, told()
+        time.sleep(0.05)
