@@ -85,7 +85,8 @@ def _check(delivery: Delivery, given: Mapping[str, Any]) -> Prepared:
 def _comments(delivery: Delivery, text: str) -> str:
     mark = marker(delivery.delivery_id, delivery.rma.rma_id)
     behind = without_marker(text).strip()
-    return _fitting("internalComments", credit_note_fields()["internalComments"], f"{mark} {behind}".strip())
+    text = f"{mark} {behind}".strip()
+    return str(_fitting("internalComments", credit_note_fields()["internalComments"], text))
 
 
 def _name(record: Mapping[str, Any], name: str) -> str:
@@ -120,9 +121,7 @@ def _checked(where: str, value: Any, field: Field) -> Any:
     if field.type == "array":
         if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
             _refuse(f"{where} takes a list of objects")
-        return [
-            _checked_object(f"{where}[{index}]", each, field.fields) for index, each in enumerate(value)
-        ]
+        return [_checked_object(f"{where}[{index}]", each, field.fields) for index, each in enumerate(value)]
     if field.type == "object":
         if not isinstance(value, dict):
             _refuse(f"{where} takes an object")

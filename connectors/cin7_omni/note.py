@@ -87,6 +87,7 @@ class _Builder:
             origins=self.draft.origins,
             warnings=tuple(self.draft.warnings),
             total=Money(amount=total, currency=currency),
+            left_off=self.plan.left_off,
         )
 
     def _check_order(self) -> None:
@@ -121,7 +122,12 @@ class _Builder:
 
     def _put_names(self, reference: str) -> None:
         name, sales_name = self.plan.reference, self.plan.sales_reference
-        for sentence in (*advice(self.mapping), *self.plan.left_off, name.warning, sales_name.warning):
+        for sentence in (
+            *advice(self.mapping),
+            *self.plan.left_off.values(),
+            name.warning,
+            sales_name.warning,
+        ):
             self.draft.warn(sentence)
         numbered = "" if reference == name.text else ", numbered because earlier notes have the name"
         self.draft.put("reference", reference, name.origin + numbered)

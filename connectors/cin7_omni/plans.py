@@ -11,7 +11,7 @@ from connectors.cin7_omni.prices import RefusalError
 from connectors.cin7_omni.references import Name, name_note, name_order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from connectors.cin7_omni.config import Settings
     from connectors.cin7_omni.models import CreditNoteRow
@@ -26,7 +26,7 @@ class Plan:
 
     Attributes:
         items: those whose resolution is credited; never empty.
-        left_off: a sentence for each item that is not.
+        left_off: ``returned_item_id`` → why, for each item that is not.
     """
 
     delivery: Delivery
@@ -34,7 +34,7 @@ class Plan:
     reference: Name
     sales_reference: Name
     items: tuple[Item, ...]
-    left_off: tuple[str, ...]
+    left_off: Mapping[str, str]
 
     @property
     def order_names(self) -> tuple[str, ...]:
@@ -93,11 +93,12 @@ def make_plan(delivery: Delivery, settings: Settings) -> Plan:
     )
 
 
-def _choose(items: tuple[Item, ...], credited: tuple[str, ...]) -> tuple[tuple[Item, ...], tuple[str, ...]]:
+def _choose(items: tuple[Item, ...], credited: tuple[str, ...]) -> tuple[tuple[Item, ...], dict[str, str]]:
     if not credited:
-        return items, ()
+        return items, {}
     wanted = {each.strip().casefold() for each in credited}
-    chosen, left_off = [], []
+    chosen: list[Item] = []
+    left_off: dict[str, str] = {}
     for item in items:
         resolutions = {
             text.strip().casefold() for text in (item.resolution_name, item.resolution_type) if text
@@ -106,7 +107,7 @@ def _choose(items: tuple[Item, ...], credited: tuple[str, ...]) -> tuple[tuple[I
             chosen.append(item)
         else:
             resolution = item.resolution_name or item.resolution_type or "none"
-            left_off.append(
+            left_off[item.returned_item_id] = (
                 f"item {item.returned_item_id} is left off: its resolution ({resolution}) is not credited"
             )
-    return tuple(chosen), tuple(left_off)
+    return tuple(chosen), left_off

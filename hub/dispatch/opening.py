@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel, RootModel, SecretStr, ValidationError
 
 from hub import hookspecs
 from hub.dispatch.frozen import prepared_of
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import aiohttp
+    from pydantic_core import ErrorDetails
 
     from hub.core import Hub
     from hub.dispatch.claims import Claim
@@ -62,14 +63,19 @@ def read_model(model: type[BaseModel], values: dict[str, Any], what: str) -> Bas
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        problems = [
-            f"{'.'.join(str(part) for part in each['loc']) or what}: {each['msg'].lower()}"
-            for each in error.errors(include_url=False, include_input=False)
-        ]
-        known = ", ".join(model.model_fields)
-        raise ConfigError(
-            f"{what} are not valid", why="; ".join(problems), fix=f"known fields: {known}"
-        ) from error
+        problems = [_problem(each) for each in error.errors(include_url=False, include_input=False)]
+        fix = "correct it and try again; `hub connectors schema NAME` describes it"
+        if not issubclass(model, RootModel):
+            fix = f"give what is asked for; the fields are {', '.join(model.model_fields)}"
+        raise ConfigError(f"check {what}", why="; ".join(problems), fix=fix) from error
+
+
+def _problem(each: ErrorDetails) -> str:
+    where = ".".join(str(part) for part in each["loc"])
+    # What a connector's own check says is a sentence already; pydantic puts a prefix before it.
+    text = each["msg"].removeprefix("Value error, ")
+    text = text[:1].lower() + text[1:]
+    return f"{where}: {text}" if where else text
 
 
 def secrets_of(credentials: BaseModel) -> list[str]:

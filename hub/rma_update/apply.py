@@ -53,14 +53,14 @@ async def _apply(delivery: Delivery, receipt: Receipt, source: str) -> bool:
     approved = parse_rma(json.loads(rma.approved_document or rma.document, parse_float=Decimal))
     credited = {row.returned_item_id for row in rows}
     items = [item for item in approved.items if item.returned_item_id in credited]
-    held = {row.returned_item_id: _held(row, row.validated_at) for row in rows if row.validated_at}
+    held = {row.returned_item_id: held_of(row, row.validated_at) for row in rows if row.validated_at}
     dealt = deal(items, receipt, held)
     await Delivery.filter(id=delivery.id).update(seen_at=receipt.seen_at)
     for row in rows:
         if row.returned_item_id in dealt.changes:
             _write(row, replace(dealt.changes[row.returned_item_id], source=source))
             await row.save()
-    flag = f"Needs a person: {'; '.join(dealt.flags)}." if dealt.flags else None
+    flag = dealt.flag
     is_news = await _tell(rma, dealt, len(items), flag, receipt.seen_at)
     state = dealt.state
     if flag is not None and flag == rma.resolved_flag:
@@ -80,7 +80,8 @@ def state_of(rows: Sequence[RmaItem]) -> ValidationState:
     return ValidationState.FULL if back == len(rows) else ValidationState.PARTIAL
 
 
-def _held(row: RmaItem, validated_at: datetime) -> ItemValidation:
+def held_of(row: RmaItem, validated_at: datetime) -> ItemValidation:
+    """What an item's row holds, as a value."""
     return ItemValidation(
         is_returned=row.is_returned,
         is_restockable=row.is_restockable,

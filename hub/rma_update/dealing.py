@@ -59,6 +59,11 @@ class Dealt:
     state: ValidationState | None
     flags: tuple[str, ...] = ()
 
+    @property
+    def flag(self) -> str | None:
+        """The flags as the RMA's story tells them; None when there are none."""
+        return f"Needs a person: {'; '.join(self.flags)}." if self.flags else None
+
 
 def deal(items: Sequence[Item], receipt: Receipt, held: Mapping[str, ItemValidation]) -> Dealt:
     """Deals a receipt out to the credited items of its RMA.

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -102,6 +104,12 @@ class Home:
             self.ok("methods", "add", name, "--type", kind)
             if name != "Keep it":
                 self.ok("methods", "set", name, "--connection", "main")
+
+    def count(self, table: str, where: str = "1 = 1") -> int:
+        """How many rows a table of its database has, read from the file itself."""
+        with closing(sqlite3.connect(self.folder / "hub.db")) as database:
+            rows = database.execute(f"SELECT count(*) FROM {table} WHERE {where}")  # noqa: S608
+            return int(rows.fetchone()[0])
 
     def shown(self, rma_id: str) -> dict[str, Any]:
         shown: dict[str, Any] = self.ok("rmas", "show", rma_id)

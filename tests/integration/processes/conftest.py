@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,10 +10,8 @@ import pytest
 from tests.support.processes import Home, SandboxProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
-
-    Counts = Callable[[Home], dict[str, int]]
 
 
 @pytest.fixture
@@ -32,18 +28,3 @@ def home(tmp_path: Path, migrated_file: Path) -> Home:
 def sandbox(tmp_path: Path) -> Iterator[SandboxProcess]:
     with SandboxProcess(Home(tmp_path / "sandbox")) as running:
         yield running
-
-
-@pytest.fixture
-def counts() -> Counts:
-    """How many rows the tables of incoming things have."""
-
-    def count(home: Home) -> dict[str, int]:
-        tables = ("event", "rma", "rma_item", "delivery", "timeline_entry")
-        with closing(sqlite3.connect(home.folder / "hub.db")) as database:
-            return {
-                table: database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608
-                for table in tables
-            }
-
-    return count

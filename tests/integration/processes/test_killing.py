@@ -47,7 +47,11 @@ def test_killed_hub_makes_each_accepted_rma_one_note(
             hub.start()
         sandbox.clear_faults()
         assert accepted == RMAS
-        wait_for(lambda: _done(home) == RMAS, 60, lambda: str(home.ok("deliveries", "list")[:3]))
+        wait_for(
+            lambda: home.count("delivery", "status = 'done'") == RMAS,
+            60,
+            lambda: str(home.ok("deliveries", "list")[:3]),
+        )
     rows = home.ok("deliveries", "list", "--limit=200")
     notes = sandbox.documents()
     assert Counter(note["reference"] for note in notes) == Counter(row["reference"] for row in rows)
@@ -61,7 +65,3 @@ def test_killed_hub_makes_each_accepted_rma_one_note(
 def _wait_for_a_note(sandbox: SandboxProcess) -> None:
     held = len(sandbox.documents())
     wait_for(lambda: len(sandbox.documents()) > held, 30, lambda: "no note came")
-
-
-def _done(home: Home) -> int:
-    return len(home.ok("deliveries", "list", "--status=done", "--limit=200"))

@@ -5,6 +5,6 @@ from hub.outcomes import ConnectReport
 from tests.support.plugins.good import *  # noqa: F403
 
 
-@hookimpl
-def connect(connection: object) -> ConnectReport:  # type: ignore[no-redef]
+@hookimpl  # type: ignore[no-redef]
+def connect(connection: object) -> ConnectReport:
     raise NotImplementedError(connection)

@@ -5,6 +5,6 @@ from hub.outcomes import ConnectReport
 from tests.support.plugins.good import *  # noqa: F403
 
 
-@hookimpl
-async def connect(conection: object) -> ConnectReport:  # type: ignore[no-redef]
+@hookimpl  # type: ignore[no-redef]
+async def connect(conection: object) -> ConnectReport:
     raise NotImplementedError(conection)

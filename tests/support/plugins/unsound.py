@@ -11,6 +11,6 @@ from tests.support.plugins.good import *  # noqa: F403
 schema: Any = good.SCHEMA
 
 
-@hookimpl
-def config_schema() -> Any:  # type: ignore[no-redef]
+@hookimpl  # type: ignore[no-redef]
+def config_schema() -> Any:
     return schema() if callable(schema) else schema
