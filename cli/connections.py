@@ -10,6 +10,7 @@ from cli.running import Json, StoreName, facts, out, pairs_of, say, spelled, tab
 
 if TYPE_CHECKING:
     from hub.core import Hub
+    from hub.merchant.health import Health
     from hub.outcomes import ConnectReport
     from hub.store.models import Connection
 
@@ -75,21 +76,30 @@ def add(
 
 @app.command("list", epilog="Example: hub connections list --json")
 def list_(store: StoreName = "default", as_json: Json = False) -> None:
-    """List the connections and how they are."""
+    """List the connections and how they are: what waits, since when, and how long ago they were polled."""
 
-    async def work(_: Hub) -> list[dict[str, Any]]:
-        from hub.merchant import connections, stores
+    async def work(hub: Hub) -> list[dict[str, Any]]:
+        from hub.merchant import connections, health, stores
 
-        return [_listed(row) for row in await connections.every(await stores.get(store))]
+        rows = await connections.every(await stores.get(store))
+        return [{**_listed(row), **_ages(await health.health(hub, row))} for row in rows]
 
     def show(rows: list[dict[str, Any]]) -> None:
         lines = [
-            [row["name"], row["connector"], row["health"], row["last_success_at"], row["last_error"]]
+            [
+                row["name"],
+                row["connector"],
+                row["health"],
+                _age(row["oldest_unsent_age_s"]),
+                _age(row["last_poll_age_s"]),
+                row["last_success_at"],
+                row["last_error"],
+            ]
             for row in rows
         ]
         table(
             lines,
-            ["NAME", "CONNECTOR", "HEALTH", "LAST SUCCESS", "LAST ERROR"],
+            ["NAME", "CONNECTOR", "HEALTH", "OLDEST UNSENT", "LAST POLL", "LAST SUCCESS", "LAST ERROR"],
             empty="no connections yet: add one with `hub connections add CONNECTOR --name NAME`",
         )
 
@@ -246,6 +256,22 @@ def _listed(row: Connection) -> dict[str, Any]:
         "next_poll_at": shown_time(row.next_poll_at),
         "claimed_by": row.claim_owner,
     }
+
+
+def _ages(health: Health) -> dict[str, Any]:
+    unsent, polled = health.unsent_for, health.not_polled_for
+    return {
+        "oldest_unsent_age_s": round(unsent.total_seconds()) if unsent else None,
+        "last_poll_age_s": round(polled.total_seconds()) if polled else None,
+    }
+
+
+def _age(seconds: int | None) -> str | None:
+    from datetime import timedelta
+
+    from hub.merchant.health import spelled
+
+    return None if seconds is None else f"{spelled(timedelta(seconds=seconds))} ago"
 
 
 def _shown(hub: Hub, row: Connection) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from cli import (
     methods,
     operating,
     polling,
+    reconciling,
     rmas,
     sandboxes,
     stores,
@@ -42,6 +43,7 @@ def main(
 
 operating.add_to(app)
 app.command("poll", epilog="Example: hub poll main")(polling.poll)
+app.command("reconcile", epilog="Example: hub reconcile main --since 2026-03-01")(reconciling.reconcile)
 watching.add_to(app)
 app.add_typer(stores.app, name="stores")
 app.add_typer(connectors.app, name="connectors")

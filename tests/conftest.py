@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from hub.environment import Environment
 from hub.store.database import migrate, open_database
+from hub.store.mark import mark_new
 from tests.support.postgres import postgres_server
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ async def _migrate(environment: Environment) -> None:
 @pytest.fixture
 def ready(environment: Environment, migrated_file: Path) -> Environment:
     """As ``environment``, its database up to date and without rows."""
+    mark_new(environment.database_file)
     shutil.copyfile(migrated_file, environment.database_file)
     return environment
 

@@ -20,6 +20,7 @@ from tortoise.expressions import Q
 
 from hub.dispatch.claims import ClaimLostError, release_of
 from hub.dispatch.http import client_session
+from hub.dispatch.retention import forget_calls
 from hub.dispatch.work import work
 from hub.errors import ConflictError, HubError
 from hub.outcomes import Status
@@ -45,6 +46,8 @@ AFTER_ERROR = timedelta(seconds=15)
 IN_USE = timedelta(seconds=1)
 """How long a connection that somebody else holds is left alone."""
 DRAIN_S = 25.0
+TIDY_EVERY_S = 3600.0
+"""How often calls are deleted that were kept for long enough."""
 
 log = structlog.get_logger()
 
@@ -66,7 +69,7 @@ class Engine:
 
     async def run(self) -> None:
         """Works until :meth:`stop`, then lets what is under way come to its end."""
-        listener = asyncio.create_task(self._listen())
+        besides = [asyncio.create_task(self._listen()), asyncio.create_task(self._tidy())]
         try:
             while not self._stopping:
                 self._ring.clear()
@@ -77,9 +80,10 @@ class Engine:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._ring.wait(), LOOK_S)
         finally:
-            listener.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await listener
+            for task in besides:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
             if self._running:
                 await asyncio.wait(self._running.values(), timeout=DRAIN_S)
             for task in self._running.values():
@@ -132,6 +136,16 @@ class Engine:
                 if seen != (seen := rows[0][0]):
                     self._ring.set()
             await asyncio.sleep(LISTEN_S)
+
+    async def _tidy(self) -> None:
+        while True:
+            try:
+                if deleted := await forget_calls(self._hub):
+                    log.info("old calls deleted from the request log", calls=deleted)
+            except (OSError, BaseORMException) as error:
+                # What is not deleted now is deleted next time.
+                log.warning("old calls could not be deleted", reason=str(error))
+            await self._hub.clock.sleep(TIDY_EVERY_S)
 
 
 async def due_connections(now: datetime) -> list[str]:

@@ -9,7 +9,8 @@ from hub.dispatch.claims import claim
 from hub.dispatch.flush import Flush
 from hub.dispatch.opening import open_connection
 from hub.dispatch.poll import poll
-from hub.errors import ConflictError, HubError, NotFoundError
+from hub.dispatch.waiting import claim_in_turn
+from hub.errors import HubError
 from hub.store.models import Connection
 
 if TYPE_CHECKING:
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 
     from hub.core import Hub
     from hub.dispatch.poll import PollReport
-
-CLAIM_WAIT_S = 20.0
-CLAIM_RETRY_S = 0.2
 
 
 async def work(hub: Hub, http: aiohttp.ClientSession, connection_id: str, *, owner: str) -> bool:
@@ -68,22 +66,8 @@ async def poll_now(hub: Hub, http: aiohttp.ClientSession, connection_id: str, *,
 
     Raises:
         ConflictError: the connection stayed in use.
-        NotFoundError: there is no such connection.
         HubError: the ERP could not be read.
     """
-    waited = 0.0
-    while True:
-        async with claim(connection_id, owner, hub.clock) as held:
-            if held is not None:
-                row = await Connection.get_or_none(id=connection_id)
-                if row is None:
-                    raise NotFoundError(f"poll connection {connection_id}: there is none")
-                return await poll(hub, open_connection(hub, row, http, held), held)
-        if waited >= CLAIM_WAIT_S:
-            raise ConflictError(
-                "poll: the connection is in use",
-                why=f"another process has worked on it for {CLAIM_WAIT_S:g} s",
-                fix="try again in a moment; `hub connections show NAME` tells who works on it",
-            )
-        await hub.clock.sleep(CLAIM_RETRY_S)
-        waited += CLAIM_RETRY_S
+    async with claim_in_turn(hub, connection_id, owner=owner, what="poll") as held:
+        row = await Connection.get(id=connection_id)
+        return await poll(hub, open_connection(hub, row, http, held), held)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 UNSENT_TOO_LONG = timedelta(minutes=15)
 POLL_TOO_OLD = timedelta(minutes=30)
+"""Besides two of the connection's own intervals."""
 RECENT_CALLS = 200
 """How far back the number of calls per batch is taken from."""
 
@@ -30,8 +32,12 @@ class Health:
     """How one connection is.
 
     Attributes:
+        counts: deliveries by status, every status named.
         waiting: deliveries not settled yet, by status.
         oldest_waiting_at: since when the oldest of them waits; None when none does.
+        unsent_for: how long that is; None when none waits.
+        not_polled_for: time since the last successful poll, or, before the first, since there was something
+            to poll for; None while there is nothing.
         needs_person: deliveries that need a person.
         flagged: RMAs whose goods need a person.
         usage: how full each window of the quota is; empty when the connector is missing or has none.
@@ -40,8 +46,11 @@ class Health:
     """
 
     row: Connection
+    counts: dict[Status, int]
     waiting: dict[Status, int]
     oldest_waiting_at: datetime | None
+    unsent_for: timedelta | None
+    not_polled_for: timedelta | None
     needs_person: int
     flagged: int
     usage: Sequence[Usage]
@@ -54,7 +63,7 @@ async def health(hub: Hub, row: Connection) -> Health:
     now = hub.clock.now()
     mine = Delivery.filter(connection_id=row.id)
     counted = await mine.annotate(n=Count("id")).group_by("status").values("status", "n")
-    counts = {Status(each["status"]): each["n"] for each in counted}
+    counts = dict.fromkeys(Status, 0) | {Status(each["status"]): each["n"] for each in counted}
     waiting = {status: counts[status] for status in _WAITING if counts.get(status)}
     oldest = await mine.filter(status__in=_WAITING).annotate(at=Min("created_at")).values("at")
     oldest_at = oldest[0]["at"] if waiting else None
@@ -64,16 +73,32 @@ async def health(hub: Hub, row: Connection) -> Health:
     through = None
     if found and waiting:
         through = await _through_at(row, found.schema, used, sum(waiting.values()), now)
+    unsent_for = now - oldest_at if oldest_at else None
+    not_polled_for = await _not_polled_for(row, now)
     return Health(
         row=row,
+        counts=counts,
         waiting=waiting,
         oldest_waiting_at=oldest_at,
+        unsent_for=unsent_for,
+        not_polled_for=not_polled_for,
         needs_person=counts.get(Status.ATTENTION, 0),
         flagged=flagged,
         usage=used,
         through_at=through,
-        problems=_problems(row, counts, flagged, oldest_at, now, is_installed=found is not None),
+        problems=_problems(row, counts, flagged, unsent_for, not_polled_for, is_installed=found is not None),
     )
+
+
+async def _not_polled_for(row: Connection, now: datetime) -> timedelta | None:
+    if row.next_poll_at is None:
+        return None
+    since = row.polled_at
+    if since is None:
+        with_document = Delivery.filter(connection_id=row.id, document_id__isnull=False)
+        first = await with_document.annotate(at=Min("created_at")).values("at")
+        since = first[0]["at"] if first else None
+    return now - since if since else None
 
 
 _WAITING = (Status.PENDING, Status.SENDING, Status.IN_DOUBT)
@@ -99,8 +124,8 @@ def _problems(
     row: Connection,
     counts: dict[Status, int],
     flagged: int,
-    oldest_at: datetime | None,
-    now: datetime,
+    unsent_for: timedelta | None,
+    not_polled_for: timedelta | None,
     *,
     is_installed: bool,
 ) -> list[str]:
@@ -115,11 +140,24 @@ def _problems(
         problems.append(f"{counts[Status.ATTENTION]} deliveries need a person")
     if flagged:
         problems.append(f"the goods of {flagged} RMAs need a person")
-    if oldest_at is not None and now - oldest_at > UNSENT_TOO_LONG:
-        problems.append(f"the oldest unsent delivery waits since {oldest_at.isoformat(timespec='seconds')}")
-    if row.next_poll_at is not None and now - row.next_poll_at > POLL_TOO_OLD:
-        polled = row.polled_at.isoformat(timespec="seconds") if row.polled_at else "never"
-        problems.append(f"the last successful poll was {polled}")
+    if unsent_for is not None and unsent_for > UNSENT_TOO_LONG:
+        problems.append(f"the oldest unsent delivery waits for {spelled(unsent_for)}")
+    polled_late = POLL_TOO_OLD + 2 * _poll_interval(row)
+    if not_polled_for is not None and not_polled_for > polled_late and not row.is_paused:
+        problems.append(f"the last successful poll was {spelled(not_polled_for)} ago")
     if row.last_error and not row.is_paused:
         problems.append(f"its last call failed: {row.last_error}")
     return problems
+
+
+def _poll_interval(row: Connection) -> timedelta:
+    return timedelta(seconds=float(json.loads(row.settings).get("poll_interval_s", 0)))
+
+
+def spelled(span: timedelta) -> str:
+    """A span as people read it: ``45 s``, ``12 min``, ``3 h``, ``2 d``."""
+    seconds = round(span.total_seconds())
+    for unit, size in (("d", 172_800), ("h", 7_200), ("min", 120)):
+        if seconds >= size:
+            return f"{seconds * 2 // size} {unit}"
+    return f"{max(seconds, 0)} s"

@@ -6,88 +6,18 @@ Nothing here changes anything: a finding says what is so, and which command mend
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
-from enum import StrEnum
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from hub.merchant.findings import Finding, FindingKind, LedgerEntry
 from hub.outcomes import SightingKind, Status, ValidationState
 from hub.rma_update.dealing import deal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from decimal import Decimal
 
     from hub.outcomes import ListedDocument, Sighting
-    from hub.rma import Item, Money
-    from hub.rma_update.dealing import Dealt, ItemValidation
-
-
-class FindingKind(StrEnum):
-    """What is wrong."""
-
-    MISSING = "missing"
-    """The ledger has a document, and the ERP has it no more."""
-    DOUBLE = "double"
-    """The ERP holds several live documents for one RMA."""
-    FOREIGN = "foreign"
-    """A document under our reference that no hub marked."""
-    UNKNOWN = "unknown"
-    """A live document with our marker, and no delivery of ours has it."""
-    ALTERED = "altered"
-    """The document credits something else than what was sent."""
-    VOID = "void"
-    """The document was cancelled in the ERP."""
-    UNVALIDATED = "unvalidated"
-    """The ERP says something about the goods that the RMA does not show."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LedgerEntry:
-    """What the hub holds about one delivery.
-
-    Attributes:
-        references: every reference any attempt used, and the frozen one.
-        is_here: True when it belongs to the connection that is reconciled; of others only the document's id
-            counts, since two connections may use one account of the ERP.
-        total, units: of the frozen request; None when the connector did not tell.
-        items: those that are credited.
-        held: what is known of them, by ``returned_item_id``.
-        validation: of the RMA.
-        resolved_flag: what a person has looked at and closed; None when nothing.
-    """
-
-    delivery_id: str
-    rma_id: str
-    status: Status
-    document_id: str | None
-    references: frozenset[str] = frozenset()
-    is_here: bool = True
-    total: Money | None = None
-    units: Mapping[str, Decimal] | None = None
-    items: tuple[Item, ...] = ()
-    held: Mapping[str, ItemValidation] = field(default_factory=dict)
-    validation: ValidationState = ValidationState.NONE
-    resolved_flag: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
-    """One thing that is not as it should be.
-
-    Attributes:
-        rma_id: None for a document that names no RMA.
-        delivery_id: None when no delivery of ours is concerned.
-        documents: the ERP's ids of the documents concerned, oldest first.
-        text: what is so, in one sentence.
-        fix: what to do, with the command.
-    """
-
-    kind: FindingKind
-    rma_id: str | None
-    delivery_id: str | None
-    documents: tuple[str, ...]
-    text: str
-    fix: str
+    from hub.rma_update.dealing import Dealt
 
 
 def absent(ledger: Sequence[LedgerEntry], listed: Sequence[ListedDocument]) -> list[str]:
@@ -139,6 +69,10 @@ class _Comparison:
         self._by_delivery = {each.delivery_id: each for each in ledger}
         self._by_rma = {each.rma_id: each for each in ledger}
         self._live = [each for each in listed if not each.is_void]
+        by_rma: dict[str | None, list[ListedDocument]] = defaultdict(list)
+        for document in self._live:
+            by_rma[self._rma_of(document)].append(document)
+        self._several = {rma_id: each for rma_id, each in by_rma.items() if rma_id and len(each) > 1}
 
     def _rma_of(self, document: ListedDocument) -> str | None:
         owner = self._by_document.get(document.document_id)
@@ -155,7 +89,8 @@ class _Comparison:
             if sighting.kind is SightingKind.OURS and entry.document_id in seen:
                 continue
             if sighting.kind is SightingKind.VOID:
-                yield self._void(entry, seen)
+                if entry.resolved_flag is None:
+                    yield self._void(entry, seen)
             elif sighting.kind is SightingKind.SEVERAL:
                 yield self._double(entry.rma_id, entry, seen)
             else:
@@ -165,7 +100,7 @@ class _Comparison:
                     rma_id=entry.rma_id,
                     delivery_id=entry.delivery_id,
                     documents=seen,
-                    text=f"document {entry.document_id} of RMA {entry.rma_id} is not in the ERP any more{also}",
+                    text=f"document {entry.document_id} of RMA {entry.rma_id} is gone from the ERP{also}",
                     fix=f"if it is to be there, run `hub deliveries retry {entry.delivery_id} --gone`, which "
                     "looks once more and sends it again only when there is none",
                 )
@@ -173,14 +108,9 @@ class _Comparison:
     # --- several for one RMA ---------------------------------------------------------------------------
 
     def doubles(self) -> Iterator[Finding]:
-        by_rma: dict[str, list[ListedDocument]] = defaultdict(list)
-        for document in self._live:
-            if rma_id := self._rma_of(document):
-                by_rma[rma_id].append(document)
-        for rma_id, documents in by_rma.items():
-            if len(documents) > 1:
-                ids = tuple(document.document_id for document in documents)
-                yield self._double(rma_id, self._by_rma.get(rma_id), ids)
+        for rma_id, documents in self._several.items():
+            ids = tuple(document.document_id for document in documents)
+            yield self._double(rma_id, self._by_rma.get(rma_id), ids)
 
     def _double(self, rma_id: str, entry: LedgerEntry | None, documents: tuple[str, ...]) -> Finding:
         text = f"the ERP holds {len(documents)} documents for RMA {rma_id}: {', '.join(documents)}"
@@ -212,6 +142,8 @@ class _Comparison:
         for document in self._live:
             if document.document_id in self._by_document:
                 continue
+            if document.rma_id in self._several:
+                continue  # told as one of several
             if document.delivery_id is not None:
                 if finding := self._unknown(document):
                     yield finding
@@ -299,8 +231,8 @@ class _Comparison:
             delivery_id=entry.delivery_id,
             documents=documents,
             text=f"document {entry.document_id} of RMA {entry.rma_id} was cancelled in the ERP",
-            fix=f"if no credit is due any more, run `hub deliveries resolve {entry.delivery_id} --note TEXT`; "
-            "if one is, make it in the ERP",
+            fix="if one is due, make it in the ERP; either way run "
+            f"`hub deliveries resolve {entry.delivery_id} --note TEXT`",
         )
 
     @staticmethod
@@ -338,7 +270,7 @@ def _by_sku(lines: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
     for sku, count in lines:
         # ERPs compare codes without case.
         key = sku.strip().upper()
-        units[key] = units.get(key, count - count) + count
+        units[key] = units.get(key, Decimal(0)) + count
     return units
 
 

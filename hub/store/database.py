@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from hub.environment import Environment
 
 APP = "hub"
-BUSY_TIMEOUT_MS = 10_000
+BUSY_TIMEOUT_MS = 15_000
 """How long a SQLite transaction waits for another process's write."""
 
 __all__ = [

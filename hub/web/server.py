@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import signal
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from tortoise.exceptions import BaseORMException
 from hub.dispatch.engine import running_engine
 from hub.errors import ConflictError
 from hub.store.database import client, pending_migrations
+from hub.web.metrics import CONTENT_TYPE, Metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,12 +22,32 @@ if TYPE_CHECKING:
     from hub.core import Hub
 
 
-def make_app(hub: Hub) -> web.Application:
+def is_loopback(host: str) -> bool:
+    """True when only this machine can reach what listens there."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def make_app(hub: Hub, *, is_local: bool) -> web.Application:
     """The web application.
 
     ``/healthz`` answers while the process runs. ``/readyz`` answers 200 when the database answers and its
-    schema is current, else 503. Neither tells anything about a store, so both are open.
+    schema is current, else 503. Neither tells anything about a store, so both are open. ``/metrics`` names
+    stores and connections, so it answers only where nobody but this machine can ask.
+
+    Args:
+        hub: the hub.
+        is_local: True when it listens on a loopback address.
     """
+    figures = Metrics(hub)
+
+    async def metrics(_: web.Request) -> web.Response:
+        if not is_local:
+            why = "metrics are served on a loopback address only; run `hub serve` with --host 127.0.0.1\n"
+            return web.Response(text=why, status=403)
+        return web.Response(body=await figures.text(), headers={"Content-Type": CONTENT_TYPE})
 
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"status": "alive"})
@@ -43,7 +65,7 @@ def make_app(hub: Hub) -> web.Application:
         return web.json_response({"status": "ready"})
 
     app = web.Application()
-    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])
+    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", metrics)])
     return app
 
 
@@ -63,7 +85,7 @@ async def serve(hub: Hub, host: str, port: int, on_ready: Callable[[str], None])
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    runner = web.AppRunner(make_app(hub), access_log=None)
+    runner = web.AppRunner(make_app(hub, is_local=is_loopback(host)), access_log=None)
     await runner.setup()
     try:
         async with contextlib.AsyncExitStack() as stack:

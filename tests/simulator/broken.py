@@ -20,6 +20,7 @@ from hub.dispatch.transitions import Transitions
 from hub.merchant import deliveries
 from hub.outcomes import Outcome, SightingKind, Status, Verdict
 from hub.registry import Connector
+from hub.store.database import in_transaction
 from hub.store.models import Connection, Delivery
 from tests.simulator import world
 
@@ -130,7 +131,8 @@ def orphans_sent_again() -> Iterator[None]:
     async def send(self: Recorder, rows: Sequence[Delivery]) -> None:
         for row in rows:
             row.status, row.next_attempt_at = Status.PENDING, self._clock.now()
-        await self.save(rows, [])
+        async with in_transaction():
+            await self._save(rows, [])
 
     with patch.object(Recorder, "orphans", send):
         yield

@@ -150,10 +150,10 @@ class _WatchedFront(Front):
         self._erp = erp
 
     def answer(self, asked: Asked, now: datetime, **options: bool) -> Reply:
-        before = len(self._erp.books.records(NOTES))  # type: ignore[arg-type]
+        before = len(self._erp.notes())
         reply = super().answer(asked, now, **options)
         if asked.method == "POST":
-            self._erp.world.wrote(asked.body, self._erp.notes()[before:])
+            self._erp.world.wrote(self._erp.notes()[before:])
         return reply
 
 
@@ -241,6 +241,8 @@ class Session:
         if self._erp.is_down:
             key = ConnectionKey("erp", 443, True, True, None, None, None, None)
             raise aiohttp.ClientConnectorError(key, ConnectionRefusedError(111, "refused"))
+        if method == "POST":
+            self._erp.world.sent(data or b"")
         answer = self._erp.carry(_Request(method, url, headers, data or b""))
         async with asyncio.timeout(READ_TIMEOUT_S):
             got = await answer

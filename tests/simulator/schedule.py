@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from hub.hookspecs import Fault
@@ -17,7 +18,8 @@ from tests.support.documents import rma, unit
 
 CREDITED, PAST = "Approved", "Received"
 GONE = ("Canceled", "Rejected", "Pending")
-LOOKS = ("1,3,8", "5,60,300", "0,30", "2,10")
+QUICK_LOOKS = ("1,3,8", "2,10")
+LOOKS = (*QUICK_LOOKS, "5,60,300", "0,30")
 READ_FAULTS = ("unavailable", "too_many_requests", "server_error_html", "cut_off_body", "empty_200", "slow")
 WRITE_FAULTS = (
     "drop_before_write",
@@ -32,6 +34,17 @@ WRITE_FAULTS = (
 )
 AUTH_FAULTS = ("unauthorized", "forbidden")
 JUMPS_S = (-3_600, -90, -20, 20, 90, 3_600)
+
+
+class Focus(StrEnum):
+    """What a seed has more of than others."""
+
+    MIXED = "mixed"
+    DOUBT = "doubt"
+    WORKERS = "workers"
+    CRASHES = "crashes"
+    GOODS = "goods"
+    PEOPLE = "people"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,20 +91,26 @@ class Schedule:
     """Everything drawn from one seed.
 
     Attributes:
+        focus: what there is more of than in other seeds.
         looks: the connection's ``doubt_looks``.
         settings: other settings of the connection.
         allows_duplicates: the ERP takes a second document under a reference.
         workers: engines at work on the one database, each a process of its own.
         lives: for each start of an engine, how many effects it has before it is killed; then no more die.
-        has_jumps: the clock does not run evenly.
+        command_deaths: share of commands that are killed.
+        ends_at: when faults stop.
+        receives_all: whether at the end all goods arrive.
+        retries_all: whether at the end people hand back whatever can be.
     """
 
     seed: int
+    focus: Focus
     looks: str
     settings: dict[str, Any]
     allows_duplicates: bool
     workers: int
     lives: tuple[int, ...]
+    command_deaths: float
     stories: tuple[Story, ...]
     actions: tuple[Action, ...]
     ends_at: float
@@ -102,13 +121,9 @@ class Schedule:
     def has_jumps(self) -> bool:
         return any(action.kind == "jump" for action in self.actions)
 
-    @property
-    def last_look_s(self) -> float:
-        return float(self.looks.rpartition(",")[2])
-
     def __str__(self) -> str:
         lines = [
-            f"looks={self.looks} settings={self.settings} duplicates={self.allows_duplicates} "
+            f"focus={self.focus} looks={self.looks} settings={self.settings} duplicates={self.allows_duplicates} "
             f"workers={self.workers} lives={self.lives} receives_all={self.receives_all} "
             f"retries_all={self.retries_all}"
         ]
@@ -131,43 +146,55 @@ class _Drawing:
         self.seed = seed
         self.dice = random.Random(f"schedule {seed}")  # noqa: S311 - repeatable, not secret
         self.actions: list[Action] = []
-        self.horizon = self.dice.choice((5.0, 30.0, 120.0, 400.0))
+        self.focus = self.dice.choice((*(Focus.MIXED,) * 4, *Focus))
+        self.horizon = 900.0 if self.focus is Focus.GOODS else self.dice.choice((5.0, 30.0, 120.0, 400.0))
 
     def schedule(self) -> Schedule:
-        dice = self.dice
-        looks = dice.choice(LOOKS)
-        last_look = float(looks.rpartition(",")[2])
-        workers = 2 if dice.random() < 0.2 else 1
-        stories = tuple(self._story(number) for number in range(dice.choice((1, 1, 1, 2, 2, 3, 4, 6))))
-        settings: dict[str, Any] = {"poll_interval_s": dice.choice((120, 300, 300, 900))}
-        looks_up = dice.random() < 0.15
-        settings |= {
-            "look_up_orders": "if_found" if looks_up else "off",
-            "check_double_credit": looks_up,
-        }
-        is_calm = dice.random() < 0.08
+        dice, focus = self.dice, self.focus
+        workers = 2 if focus is Focus.WORKERS or self._often(0.05) else 1
+        looks = dice.choice(QUICK_LOOKS if focus is Focus.WORKERS else LOOKS)
+        self.last_look = float(looks.rpartition(",")[2])
+        self.allows_duplicates = focus is Focus.WORKERS or self._often(0.5)
+        stories = tuple(self._story(number) for number in range(dice.choice((1, 1, 1, 2, 2, 3, 5))))
         lives: tuple[int, ...] = ()
-        if not is_calm:
-            # A crash mostly falls among the first few hundred effects: that is where the work is.
-            lives = tuple(dice.randrange(1, dice.choice((40, 120, 300))) for _ in range(dice.choice((0, 1, 1, 2, 4))))
-            self._faults(last_look)
+        if self._often(0.92):
+            lives = self._lives()
+            self._faults()
             self._machine(workers)
         self._people()
         self._warehouse()
-        actions = tuple(sorted(self.actions, key=lambda action: action.at))
         return Schedule(
             seed=self.seed,
+            focus=focus,
             looks=looks,
-            settings=settings,
-            allows_duplicates=dice.random() < 0.5,
+            settings=self._settings(),
+            allows_duplicates=self.allows_duplicates,
             workers=workers,
             lives=lives,
+            command_deaths=0.5 if focus is Focus.GOODS else 0.1,
             stories=stories,
-            actions=actions,
-            ends_at=max([self.horizon, *(action.at for action in actions)]),
-            receives_all=dice.random() < 0.6,
-            retries_all=dice.random() < 0.5,
+            actions=tuple(sorted(self.actions, key=lambda action: action.at)),
+            ends_at=max([self.horizon, *(action.at for action in self.actions)]),
+            receives_all=self._often(0.5),
+            retries_all=self._often(0.5),
         )
+
+    def _settings(self) -> dict[str, Any]:
+        looks_up = self._often(0.15)
+        interval = 60 if self.focus is Focus.GOODS else self.dice.choice((120, 300, 300, 900))
+        return {
+            "poll_interval_s": interval,
+            "look_up_orders": "if_found" if looks_up else "off",
+            "check_double_credit": looks_up,
+        }
+
+    def _lives(self) -> tuple[int, ...]:
+        """A crash mostly falls among the first few hundred effects: that is where the work is."""
+        dice = self.dice
+        if self.focus is Focus.GOODS:
+            return tuple(dice.randrange(50, 250) for _ in range(dice.randrange(6)))
+        most = 8 if self.focus is Focus.CRASHES else 2
+        return tuple(dice.randrange(1, dice.choice((40, 120, 300))) for _ in range(dice.randrange(most + 1)))
 
     def _do(self, kind: str, at: float | None = None, **args: Any) -> None:
         moment = self.dice.random() * self.horizon if at is None else at
@@ -212,21 +239,11 @@ class _Drawing:
 
     # --- what goes wrong -----------------------------------------------------------------------------
 
-    def _faults(self, last_look: float) -> None:
+    def _faults(self) -> None:
         dice = self.dice
-        for _ in range(dice.choice((0, 1, 1, 2, 3, 5))):
-            name = dice.choice(WRITE_FAULTS if self._often(0.7) else READ_FAULTS)
-            on = "POST" if name in WRITE_FAULTS else dice.choice((None, "GET", "POST"))
-            seconds = None
-            if name == "apply_late_after_drop":
-                seconds = round(dice.random() * last_look * 0.6, 2)
-            elif name == "too_many_requests":
-                seconds = float(dice.choice((1, 10, 90, 4_000)))
-            elif name in {"slow", "hang"}:
-                # What the hub gives up waiting for after a minute must be applied before its last look.
-                seconds = float(dice.choice((1, 20, 59, 62)))
-            fault = Fault(name=name, times=dice.choice((1, 1, 2, 4)), on=on, chance=dice.choice((1.0, 1.0, 0.5)), seconds=seconds)
-            self._do("fault", self._early(), fault=fault)
+        is_about_doubt = self.focus in {Focus.DOUBT, Focus.PEOPLE}
+        for _ in range(dice.choice((1, 2, 3, 5) if is_about_doubt else (0, 1, 1, 2))):
+            self._fault(dice.choice(WRITE_FAULTS if is_about_doubt or self._often(0.7) else READ_FAULTS))
         if self._often(0.08):
             self._do("fault", fault=Fault(name=dice.choice(AUTH_FAULTS), times=dice.choice((1, 3))))
         if self._often(0.12):
@@ -236,7 +253,23 @@ class _Drawing:
         if self._often(0.1):
             self._do("quota_cut", self._early(), calls=dice.choice((1, 2, 4)), per_s=dice.choice((5, 30, 60)))
         if self._often(0.15):
-            self._do("slow_line", self._early(), seconds=round(min(20.0, last_look * 0.4), 2))
+            self._do("slow_line", self._early(), seconds=round(min(20.0, self.last_look * 0.4), 2))
+
+    def _fault(self, name: str) -> None:
+        dice = self.dice
+        on = "POST" if name in WRITE_FAULTS else dice.choice((None, "GET", "POST"))
+        seconds = None
+        if name == "apply_late_after_drop":
+            # After the last look nothing but the ERP's own uniqueness can keep a second note away.
+            latest = 0.6 if self.allows_duplicates else 3.0
+            seconds = round(dice.random() * self.last_look * latest, 2)
+        elif name == "too_many_requests":
+            seconds = float(dice.choice((1, 10, 90, 4_000)))
+        elif name in {"slow", "hang"}:
+            seconds = float(dice.choice((1, 20, 59, 62)))
+        times, chance = dice.choice((1, 1, 2, 4)), dice.choice((1.0, 1.0, 0.5))
+        fault = Fault(name=name, times=times, on=on, chance=chance, seconds=seconds)
+        self._do("fault", self._early(), fault=fault)
 
     def _early(self) -> float:
         """Mostly before the first call goes out."""
@@ -244,37 +277,37 @@ class _Drawing:
 
     def _machine(self, workers: int) -> None:
         dice = self.dice
-        if self._often(0.2):
-            self._do("jump", seconds=dice.choice(JUMPS_S))
-            if self._often(0.5):
-                self._do("jump", seconds=dice.choice(JUMPS_S))
-        for _ in range(dice.choice((0, 0, 1, 2)) + (2 if workers > 1 else 0)):
-            if workers > 1:
-                # A stall of one worker matters while it works, which is at the start.
-                self._do("stall", dice.random() * 3, worker=dice.randrange(workers), seconds=dice.choice((5, 35, 50)))
-            elif self._often(0.3):
-                self._do("stall", worker=0, seconds=dice.choice((5, 35, 50)))
+        # A clock set forward makes the looks come early; see above for what follows from that.
+        jumps = [each for each in JUMPS_S if each < 0 or not self.allows_duplicates]
+        for _ in range(dice.choice((1, 2)) if self._often(0.2) else 0):
+            self._do("jump", seconds=dice.choice(jumps))
+        if workers > 1:
+            for _ in range(dice.choice((1, 2, 3))):
+                # While it works, which is at the start: the other takes over, and later this one goes on.
+                worker, span = dice.randrange(workers), dice.choice((5, 35, 60, 90))
+                self._do("stall", dice.random() * 0.3, worker=worker, seconds=span)
+        elif self._often(0.3):
+            self._do("stall", worker=0, seconds=dice.choice((5, 35, 50)))
 
     # --- what people do ------------------------------------------------------------------------------
 
     def _people(self) -> None:
         dice = self.dice
+        is_about_them = self.focus is Focus.PEOPLE
         for kind, chance in (
-            ("retry", 0.35),
+            ("retry", 0.6 if is_about_them else 0.3),
             ("retry_anew", 0.12),
-            ("resolve", 0.1),
-            ("poll", 0.2),
+            ("resolve", 0.6 if is_about_them else 0.1),
+            ("poll", 0.8 if self.focus is Focus.GOODS else 0.2),
             ("edit_settings", 0.25),
             ("switch_method", 0.06),
-            ("void", 0.08),
+            ("void", 0.3 if is_about_them else 0.06),
             ("foreign", 0.1),
         ):
             while self._often(chance):
-                extra: dict[str, Any] = {"pick": dice.randrange(6), "at_once": 2 if self._often(0.3) else 1}
-                if kind == "foreign":
-                    self._do(kind, dice.random() * 2 if self._often(0.7) else None, **extra)
-                else:
-                    self._do(kind, **extra)
+                more = {"pick": dice.randrange(6), "at_once": 2 if self._often(0.3) else 1}
+                is_early = kind in {"foreign", "resolve", "void"} and self._often(0.6)
+                self._do(kind, dice.random() * 4 if is_early else None, **more)
         if self._often(0.15):
             start = self._early()
             self._do("pause", start)
@@ -282,7 +315,7 @@ class _Drawing:
 
     def _warehouse(self) -> None:
         dice = self.dice
-        while self._often(0.5):
+        while self._often(0.85 if self.focus is Focus.GOODS else 0.5):
             self._do(
                 "receive",
                 pick=dice.randrange(6),

@@ -137,8 +137,8 @@ class World:
         self.tell(f"{process.name} is killed")
         process.die()
 
-    def wrote(self, body: bytes, notes: list[Record]) -> None:
-        """The ERP took a POST: every record of it must be what was sent before, and make no second note."""
+    def sent(self, body: bytes) -> None:
+        """A POST is on the line: every record of it must be what was sent for its RMA before."""
         for record in json.loads(body):
             mark = str(record.get("internalComments", ""))
             rma_id = marked_rma(mark) or "?"
@@ -146,6 +146,9 @@ class World:
             if self._sent.setdefault(mark, text) != text and rma_id not in self.prepared_anew:
                 self.problems.append(f"RMA {rma_id}: another request was sent than before")
             self._sent[mark] = text
+
+    def wrote(self, notes: list[Record]) -> None:
+        """The ERP made notes: none may be a second one."""
         for note in notes:
             rma_id = marked_rma(note["internalComments"]) or "?"
             mine = self.made.setdefault(rma_id, [])
@@ -253,7 +256,7 @@ class World:
         """Runs a `hub` command: a process of its own, which may die like any other."""
         number = next(self._commands)
         dice = self.dice("command", str(number))
-        life = dice.randrange(5, 80) if not self._is_calm and dice.random() < 0.1 else None
+        life = dice.randrange(5, 80) if not self._is_calm and dice.random() < self.schedule.command_deaths else None
         process = SimulatedProcess(self, f"command{number}", life)
         try:
             await process.call(act(process))
@@ -436,7 +439,8 @@ class World:
             text = await deliveries.retry(process.hub.clock, row, prepare_anew=is_anew)
             self.tell(f"{process.name}: retry of RMA {row.rma.rma_id}: {text}")
 
-        await self._at_once(at_once, act)
+        if self._some(Status.ATTENTION, Status.SKIPPED):
+            await self._at_once(at_once, act)
 
     async def _do_resolve(self, pick: int, at_once: int) -> None:
         async def act(process: SimulatedProcess) -> None:
@@ -449,7 +453,13 @@ class World:
             self.closed_by_person.add(row.rma.rma_id)
             self.tell(f"{process.name}: resolve of RMA {row.rma.rma_id}: {text}")
 
-        await self._at_once(at_once, act)
+        if self._some(Status.ATTENTION, Status.IN_DOUBT):
+            await self._at_once(at_once, act)
+
+    def _some(self, *statuses: Status) -> bool:
+        """Whether there is any of these; without one a person would not type the command."""
+        held = {row["status"] for row in self.peek.execute("SELECT DISTINCT status FROM delivery")}
+        return not held.isdisjoint(statuses)
 
     async def _pick(self, pick: int, *statuses: Status) -> Delivery | None:
         rows = await Delivery.filter(status__in=statuses).select_related("rma").order_by("created_at", "id")

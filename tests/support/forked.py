@@ -16,8 +16,6 @@ from functools import cache
 from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING
 
-from tests.support.plugins import cin7_quick
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -34,8 +32,10 @@ LIBRARIES = (
     "tortoise.migrations.executor",
     "typer",
 )
-QUICK = EntryPoint(name=cin7_quick.NAME, value=cin7_quick.__name__, group="hub.connectors")
-LONGEST_S = 60.0
+QUICK = EntryPoint(
+    name="cin7_quick", value="tests.support.plugins.cin7_quick", group="hub.connectors"
+)
+LONGEST_S = 30.0
 
 
 @cache
@@ -67,9 +67,14 @@ class Forked:
 
     async def ended(self) -> int:
         """Waits for its end; gives the exit code, negative for a signal."""
-        async with asyncio.timeout(LONGEST_S):
-            while self.process.is_alive():
-                await asyncio.sleep(0.01)
+        try:
+            async with asyncio.timeout(LONGEST_S):
+                while self.process.is_alive():
+                    await asyncio.sleep(0.01)
+        except TimeoutError:
+            self.process.kill()
+            printed = self.output.read_text(encoding="utf-8")[-4000:]
+            raise AssertionError(f"it still ran after {LONGEST_S:g} s; printed: {printed}") from None
         assert self.process.exitcode is not None
         return self.process.exitcode
 
@@ -101,7 +106,8 @@ class Commands:
             (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {QUICK.name}\nVersion: 1\n")
             (info / "entry_points.txt").write_text(f"[{QUICK.group}]\n{QUICK.name} = {QUICK.value}\n")
         environment = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-        environment |= {"HUB_HOME": str(self.home), "HUB_CRASH_AT": crash_at}
+        # A plain text: reading a member of hub.crashpoints would load the hub before its environment is set.
+        environment |= {"HUB_HOME": str(self.home), "HUB_CRASH_AT": str(crash_at)}
         process = _context().Process(
             target=_run, args=(list(arguments), environment, str(plugins), str(self.output)), daemon=True
         )

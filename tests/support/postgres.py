@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 import uuid
 from contextlib import asynccontextmanager, contextmanager
@@ -71,9 +70,14 @@ def postgres_server() -> Iterator[PostgresServer]:
     if url := os.environ.get("HUB_TEST_POSTGRES_URL"):
         yield PostgresServer(url=url)
         return
-    # Short, since it holds the server's socket; open to all, since as root the server runs as another user.
-    folder = Path(tempfile.mkdtemp(prefix="hub-pg-"))
-    folder.chmod(0o755)
+    # A short path, since it holds the server's socket.
+    with tempfile.TemporaryDirectory(prefix="hub-pg-") as folder, _own_server(Path(folder)) as own:
+        yield own
+
+
+@contextmanager
+def _own_server(folder: Path) -> Iterator[PostgresServer]:
+    folder.chmod(0o755)  # as root, the server runs as another user
     runtime = folder / "run"
     runtime.mkdir(mode=0o700)
     with pytest.MonkeyPatch.context() as patch:
@@ -86,4 +90,3 @@ def postgres_server() -> Iterator[PostgresServer]:
         yield PostgresServer(url=server.get_uri())
     finally:
         server.cleanup()
-        shutil.rmtree(folder)

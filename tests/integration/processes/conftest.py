@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hub.store.mark import mark_new
 from tests.support.processes import Home, SandboxProcess
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ def home(tmp_path: Path, migrated_file: Path) -> Home:
     """A data folder with a key and an up-to-date database."""
     home = Home(tmp_path / "hub")
     home.folder.mkdir()
+    mark_new(home.folder / "hub.db")
     shutil.copyfile(migrated_file, home.folder / "hub.db")
     home.ok("init")
     return home

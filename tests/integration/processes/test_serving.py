@@ -110,6 +110,23 @@ def test_wrong_key_pauses_the_connection_and_a_person_puts_it_right(place: Place
     assert settled(home, "702")["status"] == "done"
 
 
+def test_connection_with_a_wrong_key_is_not_kept_and_its_name_stays_free(
+    home: Home, sandbox: SandboxProcess
+) -> None:
+    adding = ["connections", "add", "cin7_omni", "--name=main", "--secret=api_key=-"]
+    adding += [f"--set=base_url={sandbox.settings['base_url']}"]
+    adding += [f"--set=username={sandbox.credentials['username']}"]
+    refused = home.run(*adding, stdin="a wrong key")
+    assert refused.code == 4
+    assert "a wrong key" not in refused.err
+    assert home.ok("connections", "list") == []
+    time.sleep(1)  # the quota of a second; see the expected failure in the store's tests of the quota
+    added = home.ok(*adding, stdin=sandbox.credentials["api_key"])
+    assert added["check"]["missing"] == []
+    assert added["check"]["locations"]
+    assert sandbox.credentials["api_key"] not in str(added)
+
+
 def test_second_hub_on_the_file_is_refused(place: Place) -> None:
     home, hub, _ = place
     second = home.run("serve", "--port=0")

@@ -20,10 +20,7 @@ from hub.hookspecs import QuotaWindow, hookimpl
 if TYPE_CHECKING:
     from hub.hookspecs import ConnectorSchema
 
-NAME = "cin7_quick"
-
 __all__ = [
-    "NAME",
     "config_schema",
     "connect",
     "find_documents",
@@ -38,7 +35,7 @@ __all__ = [
 def config_schema() -> ConnectorSchema:
     return replace(
         plugin.config_schema(),
-        name=NAME,
+        name="cin7_quick",
         quota=(QuotaWindow(calls=100_000, per=timedelta(days=1)),),
         spacing=timedelta(0),
         max_batch=25,
