@@ -187,6 +187,7 @@ class Receipt:
         seen_at: when the hub read it, by the hub's clock.
         is_rest_not_returned: True when the merchant chose that units which did not arrive on a complete
             document count as not returned, instead of a person looking.
+        delivery_id: from our marker; None on a document that carries none.
     """
 
     document_id: str
@@ -198,6 +199,7 @@ class Receipt:
     lines: tuple[ReceiptLine, ...]
     seen_at: datetime
     is_rest_not_returned: bool = False
+    delivery_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -84,6 +84,11 @@ def is_past_approval(rma: Rma) -> bool:
     return rma.status.strip().casefold() in _PAST_APPROVAL
 
 
+def is_not_approved(status: str) -> bool:
+    """True when the platform says that the RMA is not approved, not yet or no longer."""
+    return status.strip().casefold() in _NOT_APPROVED
+
+
 def name_key(name: str) -> str:
     """What return method names are compared by: without case, runs of blanks as one."""
     return " ".join(name.casefold().split())
@@ -102,7 +107,7 @@ def route(rma: Rma, methods: Mapping[str, MethodBinding]) -> Route:
         settings say, or when the method it names is set up as that.
     """
     status = rma.status.strip().casefold()
-    if status in _NOT_APPROVED:
+    if is_not_approved(rma.status):
         return Route(decision=Decision.NONE, reason=f"the RMA is {rma.status}, not approved")
     kept = tuple((item, reason) for item in rma.items if (reason := _why_kept(item, methods)))
     kept_ids = {item.returned_item_id for item, _ in kept}

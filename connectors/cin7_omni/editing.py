@@ -61,6 +61,9 @@ def _check(delivery: Delivery, given: Mapping[str, Any]) -> Prepared:
         _refuse(f"reference has {len(reference)} characters and Cin7 takes {REFERENCE_LIMIT}")
     if not record.get("lineItems"):
         _refuse("lineItems is empty, so the note would credit nothing")
+    for index, line in enumerate(record["lineItems"]):
+        if Decimal(line.get("qty", 0)) >= 0:
+            _refuse(f"lineItems[{index}].qty is not negative, so the line would bring nothing back")
     record["reference"] = reference
     record["internalComments"] = _comments(delivery, record.get("internalComments", ""))
     draft = Draft()

@@ -43,9 +43,9 @@ def raise_for_status(reply: HttpReply, operation: str, *, is_write: bool) -> Non
         raise RetriableError(
             what, why=why, fix="wait; the hub goes on by itself", retry_after=read_retry_after(reply)
         )
-    if status == 503 and not (is_write and _is_html(reply.body)):  # noqa: PLR2004
-        # Cin7's own 503 comes before it reads the request. A page by some machine in between proves
-        # nothing about the write behind it.
+    if status == 503 and (not is_write or _is_own_503(reply.body)):  # noqa: PLR2004
+        # Cin7's own 503 comes before it reads the request. The words of some machine in between ("reset
+        # before headers") prove nothing about the write behind it.
         raise RetriableError(what, why=why, retry_after=read_retry_after(reply))
     if status in {404, 405, 410}:
         raise RetriableError(what, why=why, fix="check the base_url of the connection")
@@ -125,6 +125,11 @@ def as_text(value: object) -> str:
             if isinstance(value.get(key), str):
                 return str(value[key])
     return json.dumps(value, default=str, ensure_ascii=False)
+
+
+def _is_own_503(body: bytes) -> bool:
+    """Whether it says what Cin7's help page has for 503."""
+    return not _is_html(body) and b"service temporarily unavailable" in body.lower()
 
 
 def _is_html(body: bytes) -> bool:

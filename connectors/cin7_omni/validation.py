@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from connectors.cin7_omni.config import ShortReceipts
+from connectors.cin7_omni.marker import read_marker
 from connectors.cin7_omni.rules import decide
 from hub.outcomes import Receipt, ReceiptLine, ReceiptVerdict
 
@@ -49,6 +50,7 @@ def read_receipt(note: CreditNoteRow, settings: Settings, seen_at: datetime) -> 
             and is_completed
             and settings.short_receipts is ShortReceipts.NOT_RETURNED
         ),
+        delivery_id=(read_marker(note.internal_comments) or (None,))[0],
     )
 
 
@@ -89,6 +91,8 @@ def _units(line: NoteLine, *, is_open: bool) -> list[tuple[str, Decimal, Decimal
     if line.is_child or line.code is None or line.qty is None:
         return []
     count = abs(line.qty)
+    if line.qty > 0:
+        return [(line.code, count, None)]  # takes goods out: what moved on it did not come back
     unsaid = Decimal(0) if is_open else None
     moved = unsaid if line.qty_shipped is None else abs(line.qty_shipped)
     sizes = [(size.code, abs(size.qty)) for size in line.sizes if size.code is not None and size.qty]

@@ -73,6 +73,11 @@ def list_query(*, where: str = "", order: str = "", page: int = 1, rows: int = M
     return "&".join(parts)
 
 
+def fits(condition: str) -> bool:
+    """Whether a condition can be asked at all: with a longer query string every call is answered 404."""
+    return len(quote(condition, safe="")) <= MAX_QUERY - len(list_query(page=99)) - len("where=&")
+
+
 def any_of(conditions: Iterable[str]) -> list[str]:
     """Joins conditions with ``OR`` into as few ``where`` clauses as fit the query string.
 

@@ -17,6 +17,7 @@ import structlog
 from tortoise.exceptions import BaseORMException
 from tortoise.expressions import Q
 
+from hub.dispatch.policy import FURTHEST
 from hub.errors import HubError
 from hub.store.models import Connection
 
@@ -73,7 +74,9 @@ async def claim(connection_id: str, owner: str, clock: Clock) -> AsyncIterator[C
     token = clock.new_id()
     now = clock.now()
     taken = await Connection.filter(
-        Q(id=connection_id), Q(claim_token__isnull=True) | Q(claim_expires_at__lt=now)
+        # An expiry far ahead was written by a clock that has been set back since.
+        Q(id=connection_id),
+        Q(claim_token__isnull=True) | Q(claim_expires_at__lt=now) | Q(claim_expires_at__gt=now + FURTHEST),
     ).update(claim_token=token, claim_owner=owner, claim_expires_at=now + EXPIRY)
     if not taken:
         yield None
@@ -103,8 +106,14 @@ async def _beat(held: Claim) -> None:
             log.warning("claim not extended", connection=held.connection_id, reason=str(error))
 
 
-async def release_of(owner_prefix: str) -> None:
-    """Frees the claims of owners known to be dead: those of an engine whose lock file we now hold."""
-    await Connection.filter(claim_owner__startswith=owner_prefix).update(
-        claim_token=None, claim_owner=None, claim_expires_at=None
-    )
+async def release_of(owner_prefix: str, connection_id: str | None = None) -> None:
+    """Frees the claims of owners known to be dead: those of an engine whose lock file we now hold.
+
+    Args:
+        owner_prefix: how the owners' names begin.
+        connection_id: only that one's claim; None for all.
+    """
+    held = Connection.filter(claim_owner__startswith=owner_prefix)
+    if connection_id is not None:
+        held = held.filter(id=connection_id)
+    await held.update(claim_token=None, claim_owner=None, claim_expires_at=None)

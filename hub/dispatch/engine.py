@@ -19,6 +19,7 @@ from tortoise.exceptions import BaseORMException
 from tortoise.expressions import Q
 
 from hub.dispatch.claims import ClaimLostError, release_of
+from hub.dispatch.due import due
 from hub.dispatch.http import client_session
 from hub.dispatch.retention import forget_calls
 from hub.dispatch.work import work
@@ -62,6 +63,7 @@ class Engine:
         self._stopping = False
         self._running: dict[str, asyncio.Task[None]] = {}
         self._not_before: dict[str, datetime] = {}
+        self._broken_off: set[str] = set()
 
     def ring(self) -> None:
         """Says that rows have changed; safe to call at any time."""
@@ -98,13 +100,20 @@ class Engine:
     async def _start_due(self) -> None:
         now = self._hub.clock.now()
         for connection_id in await due_connections(now):
-            if connection_id in self._running or self._not_before.get(connection_id, now) > now:
+            rest = self._not_before.get(connection_id, now) - now
+            # Longer than any rest: the clock was set back meanwhile.
+            if connection_id in self._running or timedelta(0) < rest <= AFTER_ERROR:
                 continue
             self._running[connection_id] = asyncio.create_task(self._work(connection_id))
 
     async def _work(self, connection_id: str) -> None:
+        owner = f"{OWNER} {os.getpid()}"
         try:
-            if await work(self._hub, self._http, connection_id, owner=f"{OWNER} {os.getpid()}"):
+            if connection_id in self._broken_off:
+                # A database that took no writes did not take the claim's end either.
+                await release_of(owner, connection_id)
+                self._broken_off.discard(connection_id)
+            if await work(self._hub, self._http, connection_id, owner=owner):
                 self._not_before.pop(connection_id, None)
             else:
                 self._rest(connection_id, IN_USE)
@@ -116,6 +125,7 @@ class Engine:
         except Exception:
             # The rows say what was under way, and the next look at them goes on; the bug is not hidden.
             self._rest(connection_id)
+            self._broken_off.add(connection_id)
             log.exception("work on a connection broke off", connection=connection_id)
         finally:
             del self._running[connection_id]
@@ -150,11 +160,11 @@ class Engine:
 
 async def due_connections(now: datetime) -> list[str]:
     """Connections with something to send, to look up or to poll, that are not paused or removed."""
-    waiting = Q(status__in=[Status.PENDING, Status.IN_DOUBT], next_attempt_at__lte=now)
+    waiting = Q(status__in=[Status.PENDING, Status.IN_DOUBT]) & due("next_attempt_at", now)
     with_work = Delivery.filter(waiting | Q(status=Status.SENDING), connection_id__isnull=False)
     ids = {row["connection_id"] for row in await with_work.distinct().values("connection_id")}
-    due = Q(id__in=list(ids)) | Q(next_poll_at__lte=now)
-    active = Connection.filter(due, is_paused=False, removed_at__isnull=True)
+    wanted = Q(id__in=list(ids)) | due("next_poll_at", now)
+    active = Connection.filter(wanted, is_paused=False, removed_at__isnull=True)
     return [row.id for row in await active.only("id").order_by("id")]
 
 

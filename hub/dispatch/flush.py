@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hub.crashpoints import CrashPoint, reach
 from hub.dispatch.batch import halving
+from hub.dispatch.due import due
 from hub.dispatch.opening import views
 from hub.dispatch.record import Recorder
 from hub.dispatch.transitions import after_refusal, recognised
@@ -33,9 +34,15 @@ class Flush:
         self._opened = opened
         self._record = Recorder(hub, opened, claim)
         self._has_forgotten = False
+        self._opened_with = (opened.row.settings, opened.row.credentials)
+
+    @property
+    def is_outdated(self) -> bool:
+        """True when a person has changed the connection since it was opened."""
+        return self._opened_with != (self._opened.row.settings, self._opened.row.credentials)
 
     async def run(self) -> None:
-        """Works until nothing is due or the connection is paused."""
+        """Works until nothing is due, or the connection is paused or changed."""
         orphans = await Delivery.filter(connection_id=self._opened.row.id, status=Status.SENDING)
         if orphans:
             await self._record.orphans(orphans)
@@ -50,8 +57,10 @@ class Flush:
 
     async def _is_running(self) -> bool:
         row = self._opened.row
-        await row.refresh_from_db(fields=["is_paused", "removed_at", "batch_limit"])
-        return not row.is_paused and row.removed_at is None
+        await row.refresh_from_db(
+            fields=["is_paused", "removed_at", "batch_limit", "settings", "credentials"]
+        )
+        return not row.is_paused and row.removed_at is None and not self.is_outdated
 
     async def _due(self, status: Status) -> list[Delivery]:
         most = self._opened.connector.schema.max_batch
@@ -61,8 +70,8 @@ class Flush:
             await Delivery.filter(
                 connection_id=self._opened.row.id,
                 status=status,
-                next_attempt_at__lte=self._hub.clock.now(),
             )
+            .filter(due("next_attempt_at", self._hub.clock.now()))
             .order_by("next_attempt_at", "created_at", "id")
             .limit(most)
         )
@@ -89,13 +98,15 @@ class Flush:
         return [recognised(each) for each in answers] if self._has_forgotten else answers
 
     async def _deliver(self, rows: Sequence[Delivery]) -> None:
+        rows = await self._record.still_approved(rows)
         fresh = [row for row in rows if row.request is None]
         ready = [row for row in rows if row.request is not None]
         if fresh:
             ready += await self._prepare(fresh)
         if ready and self._has_forgotten:
             ready = await self._look_first(ready)
-        if ready and (sending := await self._record.start(ready)):
+        # Preparing may have waited for quota: a person may have paused the connection or changed it since.
+        if ready and await self._is_running() and (sending := await self._record.start(ready)):
             await self._send(sending)
 
     async def _prepare(self, rows: Sequence[Delivery]) -> list[Delivery]:

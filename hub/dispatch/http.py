@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -33,6 +34,8 @@ KEPT_BODY = 64 * 1024
 REDACTED = "[redacted]"
 SHORTEST_SECRET = 3
 """Shorter texts are no secrets, and hiding them would make the log unreadable."""
+SHORTEST_IN_REPLY = 8
+"""The same for replies as the connector reads them: hiding a short text might change a record."""
 
 log = structlog.get_logger()
 
@@ -134,7 +137,7 @@ class LoggedSession:
             await self._finish(exchange)
             if is_write:
                 reach(CrashPoint.SEND_ANSWER_LOGGED)
-            return reply
+            return replace(reply, body=self._redact_reply(reply.body))
 
     async def _finish(self, exchange: Exchange) -> None:
         exchange.finished_at = self._clock.now()
@@ -184,7 +187,15 @@ class LoggedSession:
     def _redact(self, text: str) -> str:
         for secret in self._secrets:
             text = text.replace(secret, REDACTED)
-        return text
+        # PostgreSQL takes no NUL in a text.
+        return text.replace("\0", "\ufffd")
+
+    def _redact_reply(self, body: bytes) -> bytes:
+        """An error page may repeat the request's headers, and connectors quote what they cannot read."""
+        for secret in self._secrets:
+            if len(secret) >= SHORTEST_IN_REPLY:
+                body = body.replace(secret.encode(), REDACTED.encode())
+        return body
 
 
 def client_session() -> aiohttp.ClientSession:

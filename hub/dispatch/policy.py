@@ -16,6 +16,8 @@ RETRY_FIRST = timedelta(seconds=2)
 RETRY_LONGEST = timedelta(minutes=15)
 RETRY_AFTER_LONGEST = timedelta(hours=26)
 """The ERP may ask for hours when its day's quota is spent; more than a day is nonsense."""
+FURTHEST = timedelta(hours=27)
+"""Nothing is put off further. A later time was written by a clock that ran ahead, and counts as due."""
 MOST_TRIES = 120
 """With the waits above rather more than a day of an ERP being away; then a person is asked."""
 DOUBT_LOOKS = (5.0, 60.0, 300.0)

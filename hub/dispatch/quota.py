@@ -90,15 +90,17 @@ async def reserve(
         RetriableError: the next place is further away than :data:`LONGEST_WAIT`.
     """
     async with in_transaction():
-        # Holding the connection's row keeps two processes from taking one place.
-        await Connection.select_for_update().get(id=connection_id)
-        calls = Exchange.filter(connection_id=connection_id).order_by("-at", "-id")
+        # Holding the connections' rows keeps two processes from taking one place.
+        sharing = await _sharing(connection_id, is_for_update=True)
+        # No place is given further ahead: later ones are of a clock that has been set back since.
+        calls = Exchange.filter(connection_id__in=sharing, at__lte=now + LONGEST_WAIT)
+        calls = calls.order_by("-at", "-id")
         filling = []
         for window in background(schema.quota) if can_wait else schema.quota:
             filler = await calls.offset(window.calls - 1).first().only("id", "at")
             filling.append((window, filler.at if filler else None))
         last = await calls.first()
-        last_end = (last.finished_at or last.at) if last else None
+        last_end = min(last.finished_at or last.at, now + LONGEST_WAIT) if last else None
         at = earliest(now, filling, last_end, schema.spacing)
         if at - now > LONGEST_WAIT:
             raise RetriableError(
@@ -114,6 +116,15 @@ async def reserve(
             ExchangeDelivery(exchange_id=exchange.id, delivery_id=delivery_id) for delivery_id in about
         )
         return exchange
+
+
+async def _sharing(connection_id: str, *, is_for_update: bool = False) -> list[str]:
+    """The connections that spend one quota with this one, itself among them, also removed ones."""
+    key = (await Connection.get(id=connection_id).only("id", "quota_key")).quota_key
+    rows = Connection.filter(quota_key=key) if key else Connection.filter(id=connection_id)
+    if is_for_update:
+        rows = rows.select_for_update()
+    return [row.id for row in await rows.only("id").order_by("id")]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,8 +145,9 @@ class Usage:
 async def usage(connection_id: str, schema: ConnectorSchema, now: datetime) -> list[Usage]:
     """How full each of a connection's windows is."""
     found = []
+    sharing = await _sharing(connection_id)
     for window in schema.quota:
-        calls = Exchange.filter(connection_id=connection_id, at__gt=now - window.per)
+        calls = Exchange.filter(connection_id__in=sharing, at__gt=now - window.per)
         filler = await calls.order_by("-at", "-id").offset(window.calls - 1).first().only("id", "at")
         free_at = earliest(now, [(window, filler.at if filler else None)], None, schema.spacing)
         found.append(Usage(window=window, used=await calls.count(), free_at=free_at))

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from hub.crashpoints import CrashPoint, reach
 from hub.dispatch.frozen import freeze
+from hub.dispatch.standing import leave_off, not_approved, take_anew
 from hub.dispatch.transitions import Transitions
-from hub.outcomes import Outcome, Prepared, Rejected, Status, Verdict
+from hub.inbound.later import withdrawn
+from hub.outcomes import Outcome, Prepared, Rejected, Status, ValidationState, Verdict
 from hub.store import epochs
 from hub.store.database import in_transaction
-from hub.store.models import Attempt, Connection, Delivery, RmaItem, TimelineEntry
+from hub.store.models import Attempt, Connection, Delivery, Rma, TimelineEntry
 from hub.store.timeline import entry
 
 if TYPE_CHECKING:
@@ -134,10 +136,31 @@ class Recorder:
                 story.append(self._rows.settle(row, answer, now))
         async with in_transaction():
             written = await self._save(rows, story)
-            await _leave_off(rows, answers, written)
+            await leave_off(rows, answers, written)
             reach(CrashPoint.PREPARE_BEFORE_COMMIT)
         reach(CrashPoint.PREPARE_AFTER_COMMIT)
         return [row for row in ready if row.id in written]
+
+    async def still_approved(self, rows: Sequence[Delivery]) -> list[Delivery]:
+        """Withdraws rows whose RMA is not approved any more. Gives the others."""
+        gone = await not_approved(rows)
+        if not gone:
+            return list(rows)
+        now = self._clock.now()
+        ending = [row for row in rows if row.id in gone]
+        story = []
+        for row in ending:
+            reason = withdrawn(gone[row.id], attempts=row.attempts)
+            self._rows.end(row, Status.SKIPPED, Verdict.SKIPPED, reason)
+            row.fix, row.edited_request = "", None
+            story.append(entry(row.rma_id, now, "delivery.skipped", f"Nothing is credited: {reason}."))
+        async with in_transaction():
+            await _locked([row.rma_id for row in ending])
+            written = await self._save(ending, story)
+            mine = [row.rma_id for row in ending if row.id in written]
+            # Without a document the cancellation contradicts nothing.
+            await Rma.filter(id__in=mine).update(contradiction=None, validation=ValidationState.NONE)
+        return [row for row in rows if row.id not in gone]
 
     # --- send ------------------------------------------------------------------------------------------
 
@@ -244,8 +267,15 @@ class Recorder:
         """Records what a look for documents in doubt found."""
         now = self._clock.now()
         story = [self._rows.after_look(row, answer, now) for row, answer in zip(rows, answers, strict=True)]
+        anew = [row for row in rows if row.status is Status.PENDING and row.request is None]
         async with in_transaction():
-            await self._save_sighted(rows, answers, [each for each in story if each])
+            # Before the deliveries, as an event that comes in locks them.
+            rmas = {rma.id: rma for rma in await _locked([row.rma_id for row in anew])}
+            written = await self._save_sighted(rows, answers, [each for each in story if each])
+            for row in anew:
+                if row.id in written and (otherwise := await take_anew(row, rmas[row.rma_id])):
+                    told = self._rows.attention(row, now, otherwise.reason, otherwise.fix, Verdict.REJECTED)
+                    await self._write([row], [told])
             reach(CrashPoint.LOOK_BEFORE_COMMIT)
         reach(CrashPoint.LOOK_AFTER_COMMIT)
 
@@ -266,21 +296,15 @@ class Recorder:
         rows: Sequence[Delivery],
         answers: Sequence[Sighting | Outcome],
         story: Sequence[TimelineEntry],
-    ) -> None:
-        await self._save(rows, story)
+    ) -> set[str]:
+        written = await self._save(rows, story)
         if any(row.document_id for row in rows):
             await self._worked(self._clock.now())
         paused = [a for a in answers if isinstance(a, Outcome) and a.verdict is Verdict.PAUSED]
         if paused:
             await self.pause(paused[0].reason)
+        return written
 
 
-async def _leave_off(
-    rows: Sequence[Delivery], answers: Sequence[Prepared | Rejected | Outcome], written: set[str]
-) -> None:
-    """Items that a connection's setting keeps off its document are not waited for in the warehouse."""
-    for row, answer in zip(rows, answers, strict=True):
-        if row.id in written and isinstance(answer, Prepared):
-            for item_id, reason in answer.left_off.items():
-                item = RmaItem.filter(rma_id=row.rma_id, returned_item_id=item_id)
-                await item.update(is_credited=False, reason=reason)
+async def _locked(rma_ids: Sequence[int]) -> Sequence[Rma]:
+    return await Rma.filter(id__in=list(rma_ids)).order_by("id").select_for_update() if rma_ids else ()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import structlog
+
 from hub.crashpoints import CrashPoint, reach
-from hub.dispatch.claims import claim
+from hub.dispatch.claims import ClaimLostError, claim
 from hub.dispatch.flush import Flush
 from hub.dispatch.opening import open_connection
+from hub.dispatch.policy import FURTHEST
 from hub.dispatch.poll import poll
 from hub.dispatch.waiting import claim_in_turn
 from hub.errors import HubError
@@ -17,7 +20,11 @@ if TYPE_CHECKING:
     import aiohttp
 
     from hub.core import Hub
+    from hub.dispatch.claims import Claim
+    from hub.dispatch.opening import OpenedConnection
     from hub.dispatch.poll import PollReport
+
+log = structlog.get_logger()
 
 
 async def work(hub: Hub, http: aiohttp.ClientSession, connection_id: str, *, owner: str) -> bool:
@@ -33,7 +40,7 @@ async def work(hub: Hub, http: aiohttp.ClientSession, connection_id: str, *, own
         False when somebody else holds the connection.
 
     Raises:
-        HubError: the connection cannot be opened or polled; it is written on its row as well.
+        HubError: the connection cannot be opened; it is written on its row as well.
     """
     async with claim(connection_id, owner, hub.clock) as held:
         if held is None:
@@ -47,10 +54,21 @@ async def work(hub: Hub, http: aiohttp.ClientSession, connection_id: str, *, own
                 last_error=str(error), last_error_at=hub.clock.now()
             )
             raise
-        await Flush(hub, opened, held).run()
-        if await is_poll_due(hub, row):
-            await poll(hub, opened, held)
+        flush = Flush(hub, opened, held)
+        await flush.run()
+        if not flush.is_outdated and await is_poll_due(hub, row):
+            await _poll_or_tell(hub, opened, held)
         return True
+
+
+async def _poll_or_tell(hub: Hub, opened: OpenedConnection, held: Claim) -> None:
+    """A poll that fails has put itself off; what is to be sent meanwhile does not wait for it."""
+    try:
+        await poll(hub, opened, held)
+    except ClaimLostError:
+        raise
+    except HubError as error:
+        log.warning("poll failed", connection=opened.row.id, reason=str(error), fix=error.fix)
 
 
 async def is_poll_due(hub: Hub, row: Connection) -> bool:
@@ -58,7 +76,8 @@ async def is_poll_due(hub: Hub, row: Connection) -> bool:
     await row.refresh_from_db(fields=["is_paused", "removed_at", "next_poll_at"])
     if row.is_paused or row.removed_at is not None or row.next_poll_at is None:
         return False
-    return row.next_poll_at <= hub.clock.now()
+    now = hub.clock.now()
+    return row.next_poll_at <= now or row.next_poll_at > now + FURTHEST
 
 
 async def poll_now(hub: Hub, http: aiohttp.ClientSession, connection_id: str, *, owner: str) -> PollReport:

@@ -9,13 +9,13 @@ from tortoise.exceptions import IntegrityError
 
 from hub.crashpoints import CrashPoint, reach
 from hub.errors import EventError
-from hub.inbound.later import contradict_or_note
-from hub.outcomes import Status, Verdict
-from hub.rma import MethodType
-from hub.routing import Decision, MethodBinding, Route, is_past_approval, route
+from hub.inbound.deciding import decide, place, store_items
+from hub.inbound.later import is_approved_again, look_then_prepare_anew, take_note, withdraw
+from hub.outcomes import Status
+from hub.routing import Decision, is_past_approval
 from hub.store.database import in_transaction
-from hub.store.models import Delivery, Event, ReturnMethod, Rma, RmaItem, Store
-from hub.store.timeline import tell
+from hub.store.models import Delivery, Event, Rma, Store
+from hub.store.timeline import KIND_LENGTH, tell
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hub import rma as domain
     from hub.clock import Clock
     from hub.inbound.event import IncomingEvent
+    from hub.routing import Route
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -162,14 +163,18 @@ async def _apply(clock: Clock, row: Rma, event: IncomingEvent, event_id: str) ->
     await row.save()
     delivery = await Delivery.filter(rma_id=row.id).select_for_update().first()
     if delivery is not None and not _is_decided_anew(delivery, rma, previous):
-        await contradict_or_note(row, rma, previous, now)
+        if is_approved_again(delivery, rma, previous):
+            await look_then_prepare_anew(row, delivery, now)
+        else:
+            await take_note(row, delivery, rma, previous, now)
         return Accepted(event_id=event_id, rma_id=row.rma_id, duplicate=False, delivery_id=delivery.id)
     decided = await decide(row, rma)
-    await _store_items(row, rma, decided)
-    await tell(row.id, now, f"rma.{rma.status.casefold()}", _arrival(rma, decided))
+    await store_items(row, rma, decided)
+    # A status is an open set, and may be longer than a kind.
+    await tell(row.id, now, f"rma.{rma.status.casefold()}"[:KIND_LENGTH], _arrival(rma, decided))
     if decided.decision is Decision.NONE:
         if delivery is not None:
-            await _withdraw(row, delivery, rma, now)
+            await withdraw(delivery, rma.status, now)
         return Accepted(
             event_id=event_id,
             rma_id=row.rma_id,
@@ -205,70 +210,6 @@ def _is_decided_anew(delivery: Delivery, rma: domain.Rma, previous: str) -> bool
     return delivery.status is not Status.SKIPPED or rma.status != previous
 
 
-async def methods_of(store_id: int) -> dict[str, MethodBinding]:
-    """A store's return methods as routing wants them."""
-    return {
-        method.name_key: MethodBinding(
-            name=method.name,
-            kind=MethodType(method.type),
-            connection_id=method.connection_id,
-            location_id=method.location_id,
-        )
-        for method in await ReturnMethod.filter(store_id=store_id)
-    }
-
-
-async def decide(row: Rma, rma: domain.Rma) -> Route:
-    """Routes an RMA by its store's return methods as they are now."""
-    return route(rma, await methods_of(row.store_id))
-
-
-async def place(delivery: Delivery, decided: Route, now: datetime) -> None:
-    """Puts a delivery where a decision wants it, forgetting what was prepared, and tells the RMA's story.
-
-    Only for a delivery of which nothing has gone out.
-    """
-    delivery.connection_id = decided.connection_id
-    delivery.method, delivery.location_id = decided.method or "", decided.location_id
-    delivery.request = delivery.reference = delivery.total = delivery.units = None
-    delivery.original_request = delivery.edited_request = None
-    delivery.origins, delivery.warnings = "{}", "[]"
-    delivery.reason = decided.reason or None
-    delivery.fix = decided.fix.replace("<id>", delivery.id)
-    delivery.next_attempt_at, delivery.retries = None, 0
-    delivery.version = (delivery.version or 0) + 1
-    delivery.updated_at = now
-    match decided.decision:
-        case Decision.SEND:
-            delivery.status, delivery.verdict, delivery.next_attempt_at = Status.PENDING, None, now
-        case Decision.SKIP:
-            delivery.status, delivery.verdict = Status.SKIPPED, Verdict.SKIPPED
-            await tell(delivery.rma_id, now, "delivery.skipped", f"Nothing is credited: {decided.reason}.")
-        case _:
-            delivery.status, delivery.verdict = Status.ATTENTION, None
-            text = f"Needs a person: {decided.reason}. To mend it: {delivery.fix}."
-            await tell(delivery.rma_id, now, "delivery.attention", text)
-    await delivery.save()
-
-
-async def _store_items(row: Rma, rma: domain.Rma, decided: Route) -> None:
-    credited = {item.returned_item_id for item in decided.items}
-    kept = {item.returned_item_id: reason for item, reason in decided.kept}
-    await RmaItem.filter(rma_id=row.id).delete()
-    await RmaItem.bulk_create(
-        RmaItem(
-            rma_id=row.id,
-            position=position,
-            returned_item_id=item.returned_item_id,
-            sku=item.sku or "",
-            return_method=item.method.name if item.method else "",
-            is_credited=item.returned_item_id in credited,
-            reason=kept.get(item.returned_item_id),
-        )
-        for position, item in enumerate(rma.items)
-    )
-
-
 def _arrival(rma: domain.Rma, decided: Route) -> str:
     order = f" of order {rma.order_name}" if rma.order_name else ""
     text = f"RMA {rma.rma_id}{order} arrived as {rma.status} with {_count(len(rma.items), 'item')}."
@@ -281,17 +222,6 @@ def _arrival(rma: domain.Rma, decided: Route) -> str:
     if decided.method:
         text += f" Return method: {decided.method}."
     return text
-
-
-async def _withdraw(row: Rma, delivery: Delivery, rma: domain.Rma, now: datetime) -> None:
-    """The RMA is no longer approved, and nothing has gone out."""
-    reason = f"the RMA became {rma.status} before anything was sent"
-    delivery.status, delivery.verdict, delivery.reason = Status.SKIPPED, Verdict.SKIPPED, reason
-    delivery.next_attempt_at, delivery.fix = None, ""
-    delivery.version += 1
-    delivery.updated_at = now
-    await delivery.save()
-    await tell(row.id, now, "delivery.skipped", f"Nothing is credited: {reason}.")
 
 
 def _count(number: int, noun: str) -> str:

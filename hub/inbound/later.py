@@ -1,4 +1,4 @@
-"""What the platform says of an RMA whose document exists or may exist already."""
+"""What the platform says of an RMA that something was tried for already, or that is skipped."""
 
 from __future__ import annotations
 
@@ -7,36 +7,106 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from hub.inbound.document import parse_rma
-from hub.outcomes import ValidationState
-from hub.store.models import RmaItem
+from hub.outcomes import Status, ValidationState, Verdict
+from hub.routing import is_not_approved, is_past_approval
+from hub.store.models import Connection, RmaItem
 from hub.store.timeline import tell
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from hub import rma as domain
-    from hub.store.models import Rma
+    from hub.store.models import Delivery, Rma
 
 
-async def contradict_or_note(row: Rma, rma: domain.Rma, previous: str, now: datetime) -> None:
-    """A new state of an RMA whose document exists or may exist: told, and flagged where it contradicts."""
-    status = rma.status.casefold()
-    differences = await _differences(row, rma)
-    if status in {"rejected", "canceled", "pending"}:
-        text = (
-            f"The RMA became {rma.status} after its document was sent. "
-            "The hub cannot take a document back: a person decides what happens to it."
-        )
-    elif differences:
+async def take_note(row: Rma, delivery: Delivery, rma: domain.Rma, previous: str, now: datetime) -> None:
+    """A new state of an RMA that is not decided anew: told, and flagged where it contradicts a document.
+
+    One that waits to be sent (again) has no document for certain, so a cancellation withdraws it.
+    """
+    if is_not_approved(rma.status):
+        if delivery.status is Status.PENDING:
+            await withdraw(delivery, rma.status, now)
+        else:
+            await _contradict(row, _cancelled(delivery, rma.status), now)
+        return
+    is_made_for_nothing = delivery.status is Status.SKIPPED and delivery.document_id is None
+    if not is_made_for_nothing and (differences := await _differences(row, rma)):
         text = (
             f"The RMA arrived as {rma.status} and differs from what was sent: {differences}. "
             "The document stays as it is: a person decides."
         )
-    else:
-        again = " again" if rma.status == previous else ""
-        text = f"The RMA arrived{again} as {rma.status}. Its one document stays as it is."
-        await tell(row.id, now, "rma.updated", text)
+        await _contradict(row, text, now)
         return
+    again = " again" if rma.status == previous else ""
+    what = "Its delivery stays skipped" if is_made_for_nothing else "Its one document stays as it is"
+    await tell(row.id, now, "rma.updated", f"The RMA arrived{again} as {rma.status}. {what}.")
+
+
+async def withdraw(delivery: Delivery, status: str, now: datetime) -> None:
+    """The RMA is no longer approved, and it has no document."""
+    reason = withdrawn(status, attempts=delivery.attempts)
+    delivery.status, delivery.verdict, delivery.reason = Status.SKIPPED, Verdict.SKIPPED, reason
+    delivery.next_attempt_at, delivery.fix = None, ""
+    delivery.version += 1
+    delivery.updated_at = now
+    await delivery.save()
+    await tell(delivery.rma_id, now, "delivery.skipped", f"Nothing is credited: {reason}.")
+
+
+def withdrawn(status: str, *, attempts: int) -> str:
+    """Why nothing is credited for an RMA that was approved once."""
+    return f"the RMA became {status} before {'any document was made' if attempts else 'anything was sent'}"
+
+
+def is_approved_again(delivery: Delivery, rma: domain.Rma, previous: str) -> bool:
+    """Whether an RMA for which a document was tried, and none is to be made, is approved anew."""
+    return (
+        delivery.status is Status.SKIPPED
+        and delivery.document_id is None
+        and is_not_approved(previous)
+        and not is_not_approved(rma.status)
+        and not is_past_approval(rma)
+    )
+
+
+async def look_then_prepare_anew(row: Rma, delivery: Delivery, now: datetime) -> None:
+    """Hands a delivery back of which earlier tries may have left something after all."""
+    is_open = await Connection.exists(id=delivery.connection_id, removed_at__isnull=True)
+    text = "The RMA is approved again. The hub first looks for what earlier tries may have left."
+    delivery.verdict, delivery.fix = Verdict.IN_DOUBT, ""
+    if is_open:
+        delivery.status, delivery.next_attempt_at, delivery.lost_at = Status.IN_DOUBT, now, now
+        delivery.reason = "the RMA is approved again, and earlier tries are looked for first"
+        delivery.looks = delivery.retries = 0
+        delivery.is_prepared_anew, delivery.edited_request = True, None
+    else:
+        delivery.status, delivery.next_attempt_at = Status.ATTENTION, None
+        delivery.reason = "the RMA is approved again, and the connection of its earlier tries was removed"
+        delivery.fix = (
+            "look for its credit in the ERP; credit it by hand if there is none, then run "
+            f"`hub deliveries resolve {delivery.id} --note TEXT`"
+        )
+        text = f"Needs a person: {delivery.reason}. To mend it: {delivery.fix}."
+    delivery.version += 1
+    delivery.updated_at = now
+    await delivery.save()
+    await tell(row.id, now, "delivery.handed_back" if is_open else "delivery.attention", text)
+
+
+def _cancelled(delivery: Delivery, status: str) -> str:
+    if delivery.document_id is None:
+        return (
+            f"The RMA became {status} after a document was tried, which may exist. "
+            "Nothing more is made for it: a person decides what happens to one that is there."
+        )
+    return (
+        f"The RMA became {status} after its document was sent. "
+        "The hub cannot take a document back: a person decides what happens to it."
+    )
+
+
+async def _contradict(row: Rma, text: str, now: datetime) -> None:
     row.validation, row.contradiction = ValidationState.FLAGGED, text
     await row.save(update_fields=["validation", "contradiction"])
     await tell(row.id, now, "rma.contradicted", text)

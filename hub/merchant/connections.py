@@ -16,7 +16,8 @@ from hub.errors import ConflictError, NotFoundError, UsageError
 from hub.merchant.stores import checked_name
 from hub.outcomes import Status
 from hub.store.database import in_transaction
-from hub.store.models import Connection, Delivery, Exchange, ReturnMethod, Store
+from hub.store.models import Connection, Delivery, ReturnMethod, Store, TimelineEntry
+from hub.store.timeline import entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -82,6 +83,7 @@ async def add(
         name_key=name.casefold(),
         connector=connector_name,
         account_key=key,
+        quota_key=key,
         settings=_as_json(settings),
         credentials="",
         created_at=hub.clock.now(),
@@ -107,10 +109,8 @@ async def add(
     try:
         report = await check(hub, row)
     except BaseException:
-        # Nothing but the log of its calls points at it: a connection that never worked is not kept.
-        async with in_transaction():
-            await Exchange.filter(connection_id=row.id).delete()
-            await row.delete()
+        # Only the log of its calls stays: they have spent the account's quota.
+        await _forget(hub, row)
         raise
     return Added(row=row, report=report, notes=notes)
 
@@ -185,16 +185,31 @@ async def edit(hub: Hub, row: Connection, values: Mapping[str, str]) -> None:
     sealed = json.loads(hub.sealer.open(row.credentials, row=f"connection/{row.id}"))
     old = {**json.loads(row.settings), **sealed}
     credentials, settings = split_values(schema, {**old, **values})
+    key = account_key(schema, credentials, settings)
+    if key != row.quota_key:
+        await _check_account_may_change(row, key)
+        row.account_key, row.quota_key = (key if row.account_key is not None else None), key
     row.settings = _as_json(settings)
     row.credentials = hub.sealer.seal(_as_json(credentials), row=f"connection/{row.id}")
-    if row.account_key is not None:
-        row.account_key = account_key(schema, credentials, settings)
-        if await Connection.filter(account_key=row.account_key).exclude(id=row.id).exists():
-            raise ConflictError(
-                f"change connection {row.name!r}: another connection uses that account",
-                fix="remove the other one first",
-            )
-    await row.save(update_fields=["settings", "credentials", "account_key"])
+    await row.save(update_fields=["settings", "credentials", "account_key", "quota_key"])
+
+
+async def _check_account_may_change(row: Connection, key: str) -> None:
+    """A look for what an attempt left is only good in the account the attempt went to."""
+    unsettled = (Status.PENDING, Status.SENDING, Status.IN_DOUBT, Status.ATTENTION)
+    tried = await Delivery.filter(connection_id=row.id, status__in=unsettled, attempts__gt=0).count()
+    if tried:
+        raise ConflictError(
+            f"change the account of connection {row.name!r}: {tried} deliveries may have left a document in "
+            "the old one",
+            why="the hub would look for them in the new account, find nothing, and make them again",
+            fix=f"settle them first: `hub deliveries list --connection {row.name}`",
+        )
+    if row.account_key is not None and await Connection.filter(account_key=key).exclude(id=row.id).exists():
+        raise ConflictError(
+            f"change the account of connection {row.name!r}: another connection uses that account",
+            fix="remove the other one first",
+        )
 
 
 async def pause(row: Connection, reason: str) -> None:
@@ -226,6 +241,7 @@ async def remove(hub: Hub, row: Connection) -> int:
         ConflictError: deliveries still wait for it.
     """
     async with in_transaction():
+        await Connection.filter(id=row.id).select_for_update().get()
         waiting = await Delivery.filter(
             connection_id=row.id,
             status__in=[Status.PENDING, Status.SENDING, Status.IN_DOUBT],
@@ -237,15 +253,33 @@ async def remove(hub: Hub, row: Connection) -> int:
                 fix=f"let them finish (`hub deliveries list --connection {row.name}`), then remove it",
             )
         methods = await ReturnMethod.filter(connection_id=row.id).update(connection_id=None, location_id=None)
-        await Connection.filter(id=row.id).update(
-            removed_at=hub.clock.now(),
-            name_key=None,
-            account_key=None,
-            credentials="",
-            is_paused=True,
-            pause_reason="removed",
-        )
+        await _tell_unwatched(hub, row)
+        await _forget(hub, row)
     return methods
+
+
+async def _tell_unwatched(hub: Hub, row: Connection) -> None:
+    """Tells the RMAs whose goods are still to come that the hub will not hear of them."""
+    text = (
+        f"Connection {row.name} was removed while goods were still to come: the hub does not learn any more "
+        "what the warehouse receives. A person validates these items in the returns platform."
+    )
+    open_ones = await Delivery.filter(connection_id=row.id, is_open=True)
+    now = hub.clock.now()
+    await TimelineEntry.bulk_create(
+        entry(each.rma_id, now, "validation.unwatched", text) for each in open_ones
+    )
+
+
+async def _forget(hub: Hub, row: Connection) -> None:
+    await Connection.filter(id=row.id).update(
+        removed_at=hub.clock.now(),
+        name_key=None,
+        account_key=None,
+        credentials="",
+        is_paused=True,
+        pause_reason="removed",
+    )
 
 
 def split_values(schema: ConnectorSchema, values: Mapping[str, Any]) -> tuple[BaseModel, BaseModel]:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from hub.dispatch.frozen import keep_edited, replace_by_edited
 from hub.errors import ConflictError, NotFoundError, UsageError
-from hub.inbound.accept import decide, place
+from hub.inbound.deciding import decide, place, take_as_it_is
 from hub.inbound.document import parse_rma
 from hub.merchant.editing import checked
 from hub.outcomes import Status, ValidationState, Verdict
 from hub.rma_update.apply import FLAGGED, state_of
-from hub.routing import Decision
+from hub.routing import Decision, is_not_approved
 from hub.store.database import in_transaction
 from hub.store.models import Attempt, Connection, Delivery, Exchange, Rma, RmaItem, TimelineEntry
 from hub.store.timeline import tell
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from hub.clock import Clock
     from hub.core import Hub
     from hub.store.models import Store
+
+
+LONGEST_DOCUMENT_ID = 200
 
 
 async def every(
@@ -103,10 +106,12 @@ async def retry(
         ConflictError: it is not waiting for a person, or changed meanwhile.
     """
     async with in_transaction():
+        rma = await _held_rma(delivery)
         row = await _held(delivery)
         _check_waits_for_person(row, "retry", is_gone=is_gone)
         if not row.attempts and row.document_id is None:
-            return await _route_again(row, clock)
+            return await _route_again(row, rma, clock)
+        _check_is_approved(row, rma, "retry")
         await _connection_of(row, "retry")
         row.is_prepared_anew, row.edited_request = prepare_anew, None
         text = "A person asked for another try. The hub first looks for what earlier ones may have left."
@@ -138,10 +143,12 @@ async def edit(hub: Hub, delivery: Delivery, request: str) -> str:
     _check_waits_for_person(delivery, "edit")
     answer = await checked(hub, delivery, await _connection_of(delivery, "edit"), request)
     async with in_transaction():
+        rma = await _held_rma(delivery)
         row = await _held(delivery)
         _check_waits_for_person(row, "edit")
         now = hub.clock.now()
         if row.attempts:
+            _check_is_approved(row, rma, "edit")
             keep_edited(row, answer)
             row.is_prepared_anew = False
             text = "A person wrote another request. The hub first looks for what earlier ones may have left."
@@ -213,21 +220,22 @@ async def resolve(clock: Clock, delivery: Delivery, note: str, document_id: str 
     if not note.strip():
         raise UsageError("resolve a delivery", why="the note is empty", fix="say with --note what was done")
     async with in_transaction():
+        rma = await _held_rma(delivery)
         row = await _held(delivery)
         now = clock.now()
-        if row.status in {Status.PENDING, Status.SENDING}:
+        if row.status is Status.SENDING or (row.status is Status.PENDING and not await _is_paused(row)):
             raise ConflictError(
                 f"resolve delivery {row.id}: it is {row.status}",
                 why="the hub is about to send it",
                 fix="pause its connection or wait until it is done",
             )
-        await _settle_document(row, document_id)
+        await _settle_document(row, document_id.strip() if document_id is not None else None)
         row.edited_request = None
         row.reason, row.fix, row.next_attempt_at, row.lost_at = None, "", None, None
         if row.status is not Status.DONE:
             row.reason = f"closed by a person: {note.strip()}"
         await _save(row, now)
-        await _lift_flags(row)
+        await _lift_flags(rma)
         await tell(row.rma_id, now, "delivery.resolved", f"A person closed this: {note.strip()}.")
     return f"it is {row.status}" + (f" with document {row.document_id}" if row.document_id else "")
 
@@ -246,6 +254,18 @@ async def _settle_document(row: Delivery, document_id: str | None) -> None:
     if document_id is None:
         row.status, row.verdict = Status.SKIPPED, Verdict.SKIPPED
         return
+    if not document_id or len(document_id) > LONGEST_DOCUMENT_ID:
+        raise UsageError(
+            f"resolve delivery {row.id}: {document_id[:40]!r} is no document's id",
+            fix="give the id that the ERP shows for the document, or leave --document out",
+        )
+    if row.connection_id is None:
+        raise ConflictError(
+            f"resolve delivery {row.id}: it goes over no connection, so the document is not watched",
+            why=row.reason or "",
+            fix="leave --document out and name the document in the note; or point its return method at a "
+            f"connection, run `hub deliveries retry {row.id}` and resolve it then",
+        )
     if await Delivery.filter(connection_id=row.connection_id, document_id=document_id).exists():
         raise ConflictError(
             f"resolve delivery {row.id}: document {document_id} belongs to another RMA",
@@ -255,8 +275,12 @@ async def _settle_document(row: Delivery, document_id: str | None) -> None:
     row.document_id, row.document_reference = document_id, row.reference
 
 
-async def _lift_flags(row: Delivery) -> None:
-    rma = await Rma.get(id=row.rma_id)
+async def _is_paused(row: Delivery) -> bool:
+    """Whether nothing is sent over its connection; a send that begins at this moment sees the change."""
+    return await Connection.exists(id=row.connection_id, is_paused=True)
+
+
+async def _lift_flags(rma: Rma) -> None:
     if rma.validation is not ValidationState.FLAGGED:
         return
     last = await TimelineEntry.filter(rma_id=rma.id, kind=FLAGGED).order_by("-id").first()
@@ -264,6 +288,21 @@ async def _lift_flags(row: Delivery) -> None:
     rma.contradiction = None
     rma.validation = state_of(await RmaItem.filter(rma_id=rma.id, is_credited=True))
     await rma.save(update_fields=["resolved_flag", "contradiction", "validation"])
+
+
+async def _held_rma(delivery: Delivery) -> Rma:
+    """The delivery's RMA, locked; before the delivery, as an event that comes in locks them."""
+    return await Rma.filter(id=delivery.rma_id).select_for_update().get()
+
+
+def _check_is_approved(row: Delivery, rma: Rma, verb: str) -> None:
+    if is_not_approved(rma.status):
+        raise ConflictError(
+            f"{verb} delivery {row.id}: its RMA is {rma.status}, not approved",
+            why="nothing is to be credited for it",
+            fix=f"close it with `hub deliveries resolve {row.id} --note TEXT`; when the RMA is approved "
+            "again, run this again",
+        )
 
 
 async def _held(delivery: Delivery) -> Delivery:
@@ -302,16 +341,11 @@ async def _connection_of(row: Delivery, verb: str) -> Connection:
     return connection
 
 
-async def _route_again(row: Delivery, clock: Clock) -> str:
+async def _route_again(row: Delivery, rma: Rma, clock: Clock) -> str:
     now = clock.now()
-    rma_row = await Rma.get(id=row.rma_id)
-    rma = parse_rma(json.loads(rma_row.document, parse_float=Decimal))
-    decided = await decide(rma_row, rma)
+    decided = await take_as_it_is(rma)
     if decided.decision is Decision.NONE:
         raise ConflictError(f"retry delivery {row.id}", why=decided.reason, fix="nothing is due now")
-    credited = [item.returned_item_id for item in decided.items]
-    await RmaItem.filter(rma_id=row.rma_id).update(is_credited=False)
-    await RmaItem.filter(rma_id=row.rma_id, returned_item_id__in=credited).update(is_credited=True)
     await tell(row.rma_id, now, "delivery.handed_back", "A person asked for another try.")
     await place(row, decided, now)
     if decided.decision is Decision.SEND:

@@ -10,7 +10,7 @@ from hub.dispatch.http import client_session
 from hub.dispatch.opening import open_connection, read_model
 from hub.errors import ConflictError, NotFoundError
 from hub.hookspecs import Delivery, StoreInfo
-from hub.inbound.accept import methods_of
+from hub.inbound.deciding import methods_of
 from hub.mapping.document import parse_mapping
 from hub.routing import route
 from hub.store.database import in_transaction

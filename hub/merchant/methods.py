@@ -8,10 +8,11 @@ from hub.errors import ConflictError, NotFoundError, UsageError
 from hub.merchant.stores import checked_name
 from hub.rma import MethodType
 from hub.routing import name_key
-from hub.store.models import ReturnMethod
+from hub.store.database import in_transaction
+from hub.store.models import Connection, ReturnMethod
 
 if TYPE_CHECKING:
-    from hub.store.models import Connection, Store
+    from hub.store.models import Store
 
 
 async def add(store: Store, name: str, kind: MethodType) -> ReturnMethod:
@@ -58,6 +59,7 @@ async def point_at(row: ReturnMethod, connection: Connection, location_id: str |
 
     Raises:
         UsageError: nothing is shipped with this method, so there is nothing to credit against goods.
+        ConflictError: the connection was removed meanwhile.
     """
     if row.type == MethodType.NO_SHIPMENT_REQUIRED:
         raise UsageError(
@@ -65,8 +67,16 @@ async def point_at(row: ReturnMethod, connection: Connection, location_id: str |
             why="the customer keeps the goods, so no ERP is updated for it",
             fix="leave it at Do not update",
         )
-    row.connection_id, row.location_id = connection.id, location_id
-    await row.save(update_fields=["connection_id", "location_id"])
+    async with in_transaction():
+        # Removing a connection locks its row too: whichever comes second sees the other.
+        held = await Connection.filter(id=connection.id).select_for_update().get()
+        if held.removed_at is not None:
+            raise ConflictError(
+                f"set return method {row.name!r}: connection {connection.name!r} was removed meanwhile",
+                fix="name another one; `hub connections list` shows them",
+            )
+        row.connection_id, row.location_id = connection.id, location_id
+        await row.save(update_fields=["connection_id", "location_id"])
 
 
 async def do_not_update(row: ReturnMethod) -> None:

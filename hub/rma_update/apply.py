@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from hub.inbound.document import parse_rma
-from hub.outcomes import ValidationState
+from hub.outcomes import ReceiptVerdict, ValidationState, Verdict
 from hub.rma_update.dealing import ItemValidation, deal
 from hub.store.models import Delivery, Rma, RmaItem, TimelineEntry
 from hub.store.timeline import tell
@@ -54,7 +54,7 @@ async def _apply(delivery: Delivery, receipt: Receipt, source: str) -> bool:
     credited = {row.returned_item_id for row in rows}
     items = [item for item in approved.items if item.returned_item_id in credited]
     held = {row.returned_item_id: held_of(row, row.validated_at) for row in rows if row.validated_at}
-    dealt = deal(items, receipt, held)
+    dealt = deal(items, _believed(delivery, receipt), held)
     await Delivery.filter(id=delivery.id).update(seen_at=receipt.seen_at)
     for row in rows:
         if row.returned_item_id in dealt.changes:
@@ -70,6 +70,23 @@ async def _apply(delivery: Delivery, receipt: Receipt, source: str) -> bool:
     if dealt.state is ValidationState.FULL:
         await Delivery.filter(id=delivery.id).update(is_open=False)
     return is_news
+
+
+def _believed(delivery: Delivery, receipt: Receipt) -> Receipt:
+    """The receipt, or a flag in its place when it is that of another document under the same id.
+
+    Ids are only unique within one account of the ERP, and a connection's account may be changed. What the
+    hub made carries its mark and its name; whoever changes one of them leaves the other.
+    """
+    is_same_name = receipt.reference.strip().casefold() == (delivery.document_reference or "").casefold()
+    is_ours = receipt.delivery_id == delivery.id or (receipt.delivery_id is None and is_same_name)
+    if delivery.verdict is not Verdict.CREATED or is_ours:
+        return receipt
+    reason = (
+        f"document {receipt.document_id} is called {receipt.reference!r} in the ERP without our mark, "
+        f"and the hub made {delivery.document_reference!r} under this id: it may be another document"
+    )
+    return replace(receipt, verdict=ReceiptVerdict.FLAG, reason=reason)
 
 
 def state_of(rows: Sequence[RmaItem]) -> ValidationState:

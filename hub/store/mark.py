@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LENGTH = 200
-"""Always so many bytes, written over in place: a full disk has no say in it, and its inode stays."""
+"""Always so many bytes, written over in place: a full disk has no say in it."""
+_WRITING_NS = 1_000_000_000
+"""The most that lies between a mark's own time stamp and its file's."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,12 +29,13 @@ class Mark:
     Attributes:
         epoch: key of the epoch the attempt was made in; empty before the first declared one.
         attempt: highest id of an attempt that may have reached an ERP; 0 before the first.
-        inode: of the file itself when it was written: a copy of it has another, and proves nothing.
+        stamped_ns: when it was written, by the file system's clock. A copy of the file was changed later
+            (``st_ctime``, which no copying tool can set), and proves nothing.
     """
 
     epoch: str
     attempt: int
-    inode: int
+    stamped_ns: int
 
     @classmethod
     def read(cls, file: Path) -> Self | None:
@@ -43,8 +46,11 @@ class Mark:
         """
         try:
             found = json.loads(file.read_text(encoding="ascii"))
-            mark = cls(epoch=str(found["epoch"]), attempt=int(found["attempt"]), inode=int(found["inode"]))
-            return mark if mark.inode == file.stat().st_ino else None
+            mark = cls(
+                epoch=str(found["epoch"]), attempt=int(found["attempt"]), stamped_ns=int(found["stamped_ns"])
+            )
+            is_original = abs(file.stat().st_ctime_ns - mark.stamped_ns) <= _WRITING_NS
+            return mark if is_original else None
         except (FileNotFoundError, ValueError, TypeError, KeyError):
             return None
         except OSError as error:
@@ -77,7 +83,8 @@ def write_mark(file: Path, *, epoch: str, attempt: int) -> None:
         is_new = not file.exists()
         handle = os.open(file, os.O_WRONLY | os.O_CREAT, 0o600)
         try:
-            mark = Mark(epoch=epoch, attempt=attempt, inode=os.fstat(handle).st_ino)
+            os.utime(handle)  # asks the file system for its time
+            mark = Mark(epoch=epoch, attempt=attempt, stamped_ns=os.fstat(handle).st_ctime_ns)
             os.pwrite(handle, f"{json.dumps(asdict(mark)):<{_LENGTH - 1}}\n".encode("ascii"), 0)
             os.fsync(handle)
         finally:

@@ -65,6 +65,9 @@ class Connection(Model):
     connector = fields.CharField(NAME_LENGTH)
     account_key = fields.CharField(64, null=True, unique=True)
     """Digest of the account in the ERP; NULL once removed, or when a second connection was asked for."""
+    quota_key = fields.CharField(64, default="", db_index=True)
+    """Digest of the account, kept for good: connections to one account, also removed ones, spent one quota.
+    Empty where nobody worked it out: then the connection counts alone."""
     settings = fields.TextField()
     credentials = fields.TextField()
     """Sealed JSON."""

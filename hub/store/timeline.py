@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
+KIND_LENGTH = 40
+"""Most characters of a kind."""
+
+
 def entry(rma: int, at: datetime, kind: str, text: str) -> TimelineEntry:
     """One sentence, not yet stored; store many at once with ``TimelineEntry.bulk_create``."""
     return TimelineEntry(rma_id=rma, at=at, kind=kind, text=text)

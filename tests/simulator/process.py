@@ -49,7 +49,9 @@ class SimulatedProcess(Process):
         self._left = dies_after
         self._at_death: list[Callable[[], None]] = []
         self._waiting: list[asyncio.Future[Any]] = []
-        self._stalled_until = 0.0
+        self._stalled_until = self._stall_s = 0.0
+        self._stall_before = ""
+        self.is_in_transaction: Callable[[], bool] = lambda: False
         self._is_doomed = False
         self._dice = world.dice("process", name)
         base = origin()
@@ -105,6 +107,8 @@ class SimulatedProcess(Process):
             await asyncio.get_running_loop().create_future()
         loop = self.world.loop
         loop.advance(STATEMENT_S)
+        if can_stall and self._stall_s and what.startswith(self._stall_before) and not self.is_in_transaction():
+            self._stalled_until, self._stall_s = loop.time() + self._stall_s, 0.0
         if can_stall and loop.time() < self._stalled_until:
             await asyncio.sleep(self._stalled_until - loop.time())
         elif self._dice.random() < SLOW_CHANCE:
@@ -112,9 +116,16 @@ class SimulatedProcess(Process):
         else:
             await asyncio.sleep(0)
 
-    def stall(self, seconds: float) -> None:
-        """The machine stands still for the process: its timers too."""
-        self._stalled_until = self.world.loop.time() + seconds
+    def lives_on(self) -> None:
+        """It is not killed any more."""
+        self._left = None
+
+    def stall(self, seconds: float, before: str = "") -> None:
+        """The machine stands still for the process, its timers too, from its next effect of a kind on.
+
+        Not in the middle of a transaction: on SQLite that would hold everybody else up, too.
+        """
+        self._stall_s, self._stall_before = seconds, before
 
     def at_death(self, call: Callable[[], None]) -> None:
         """What the operating system does when the process is gone: closes its files."""

@@ -33,6 +33,8 @@ WRITE_FAULTS = (
     "hang",
 )
 AUTH_FAULTS = ("unauthorized", "forbidden")
+CLAIM_READ = 'UPDATE "connection" SET "claim_expires_at"'
+"""What a worker does last before it writes to the ERP."""
 JUMPS_S = (-3_600, -90, -20, 20, 90, 3_600)
 
 
@@ -154,8 +156,9 @@ class _Drawing:
         workers = 2 if focus is Focus.WORKERS or self._often(0.05) else 1
         looks = dice.choice(QUICK_LOOKS if focus is Focus.WORKERS else LOOKS)
         self.last_look = float(looks.rpartition(",")[2])
-        self.allows_duplicates = focus is Focus.WORKERS or self._often(0.5)
-        stories = tuple(self._story(number) for number in range(dice.choice((1, 1, 1, 2, 2, 3, 5))))
+        self.allows_duplicates = focus is Focus.WORKERS or self._often(0.8 if focus is Focus.PEOPLE else 0.5)
+        count = dice.choice((3, 4, 5) if focus is Focus.WORKERS else (1, 1, 1, 2, 2, 3, 5))
+        stories = tuple(self._story(number) for number in range(count))
         lives: tuple[int, ...] = ()
         if self._often(0.92):
             lives = self._lives()
@@ -175,7 +178,7 @@ class _Drawing:
             stories=stories,
             actions=tuple(sorted(self.actions, key=lambda action: action.at)),
             ends_at=max([self.horizon, *(action.at for action in self.actions)]),
-            receives_all=self._often(0.5),
+            receives_all=self._often(0.2 if focus is Focus.GOODS else 0.5),
             retries_all=self._often(0.5),
         )
 
@@ -227,8 +230,14 @@ class _Drawing:
 
     def _arrivals(self, story: int, count: int) -> None:
         dice = self.dice
-        first = 0.0 if self._often(0.7) else dice.random() * self.horizon / 2
-        times = sorted(first + dice.random() * self.horizon * (0.1 if self._often(0.6) else 0.8) for _ in range(count))
+        first = dice.random() * self.horizon / 2
+        if self.focus is Focus.WORKERS:
+            first = dice.random() * 2
+        elif self._often(0.7):
+            first = 0.0
+        # One upon the other's heels, or some time apart.
+        span = dice.choice((0.3, 0.3, 3.0, self.horizon * 0.1, self.horizon * 0.8))
+        times = sorted(first + dice.random() * span for _ in range(count))
         if self._often(0.2):
             dice.shuffle(times)
         for version, at in enumerate(times):
@@ -244,6 +253,13 @@ class _Drawing:
         is_about_doubt = self.focus in {Focus.DOUBT, Focus.PEOPLE}
         for _ in range(dice.choice((1, 2, 3, 5) if is_about_doubt else (0, 1, 1, 2))):
             self._fault(dice.choice(WRITE_FAULTS if is_about_doubt or self._often(0.7) else READ_FAULTS))
+        if self.focus is Focus.PEOPLE:
+            self._fault("apply_late_after_drop", at=0.0)
+        if self.focus is Focus.DOUBT and not self.allows_duplicates and self._often(0.6):
+            # Applied while the second try is put off: the third meets what the first made.
+            late = self.last_look + dice.random() * 10
+            self._do("fault", 0.0, fault=Fault(name="apply_late_after_drop", on="POST", seconds=late))
+            self._do("fault", 0.001, fault=Fault(name="unavailable", times=dice.choice((2, 4)), on="POST"))
         if self._often(0.08):
             self._do("fault", fault=Fault(name=dice.choice(AUTH_FAULTS), times=dice.choice((1, 3))))
         if self._often(0.12):
@@ -255,7 +271,7 @@ class _Drawing:
         if self._often(0.15):
             self._do("slow_line", self._early(), seconds=round(min(20.0, self.last_look * 0.4), 2))
 
-    def _fault(self, name: str) -> None:
+    def _fault(self, name: str, at: float | None = None) -> None:
         dice = self.dice
         on = "POST" if name in WRITE_FAULTS else dice.choice((None, "GET", "POST"))
         seconds = None
@@ -269,7 +285,7 @@ class _Drawing:
             seconds = float(dice.choice((1, 20, 59, 62)))
         times, chance = dice.choice((1, 1, 2, 4)), dice.choice((1.0, 1.0, 0.5))
         fault = Fault(name=name, times=times, on=on, chance=chance, seconds=seconds)
-        self._do("fault", self._early(), fault=fault)
+        self._do("fault", self._early() if at is None else at, fault=fault)
 
     def _early(self) -> float:
         """Mostly before the first call goes out."""
@@ -282,10 +298,12 @@ class _Drawing:
         for _ in range(dice.choice((1, 2)) if self._often(0.2) else 0):
             self._do("jump", seconds=dice.choice(jumps))
         if workers > 1:
-            for _ in range(dice.choice((1, 2, 3))):
-                # While it works, which is at the start: the other takes over, and later this one goes on.
-                worker, span = dice.randrange(workers), dice.choice((5, 35, 60, 90))
-                self._do("stall", dice.random() * 0.3, worker=worker, seconds=span)
+            # One stands still while it works, which is at the start; the other takes over, and then it goes on.
+            stalled, span = dice.choice((0, 0, 0, 1)), dice.choice((35, 60, 90))
+            before = CLAIM_READ if self._often(0.6) else ""
+            self._do("stall", 0.1 + dice.random() * 2, worker=stalled, seconds=span, before=before)
+            if self._often(0.3):
+                self._do("stall", dice.random() * 60, worker=dice.randrange(workers), seconds=dice.choice((5, 35)))
         elif self._often(0.3):
             self._do("stall", worker=0, seconds=dice.choice((5, 35, 50)))
 
@@ -315,7 +333,7 @@ class _Drawing:
 
     def _warehouse(self) -> None:
         dice = self.dice
-        while self._often(0.85 if self.focus is Focus.GOODS else 0.5):
+        while self._often(0.75 if self.focus is Focus.GOODS else 0.5):
             self._do(
                 "receive",
                 pick=dice.randrange(6),
@@ -325,10 +343,11 @@ class _Drawing:
 
 
 _HISTORIES: tuple[tuple[str, ...], ...] = (
-    *((CREDITED,),) * 12,
+    *((CREDITED,),) * 9,
     ("Pending", CREDITED),
     (CREDITED, CREDITED),
     (CREDITED, "changed"),
+    (CREDITED, "Canceled"),
     (CREDITED, "Canceled"),
     (CREDITED, "Rejected"),
     (CREDITED, "Pending", CREDITED),

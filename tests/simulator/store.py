@@ -128,6 +128,7 @@ class InlineClient(ImmediateClient):
         self._connection: Any = InlineConnection(process, raw)
         self._bound_loop = process.world.loop
         process.at_death(raw.close)
+        process.is_in_transaction = lambda: raw.in_transaction
 
 
 class Origin:

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from tests.simulator.schedule import Action, Schedule
 
 IDLE_S = 3_600.0
+OTHERS_S = 20.0
+"""As long as a worker may take to notice what another one left behind."""
 RESTART_S = 2.0
 LONG_S = 3_000.0
 LONGEST_CALM = timedelta(hours=60)
@@ -93,6 +95,7 @@ class World:
         self._skew = 0.0
         self._digest = 0
         self._engines: dict[int, Doorbell] = {}
+        self._processes: list[SimulatedProcess] = []
         self._commands = itertools.count(1)
         self._lives = list(schedule.lives)
         self._is_calm = False
@@ -168,9 +171,7 @@ class World:
         except Exception as error:  # noqa: BLE001 - with the trace it can be understood
             self.problems.append(f"the simulation broke off: {type(error).__name__}: {error}")
         finally:
-            for engine in list(self._engines.values()):
-                engine.process.die()
-            self.loop.kill(self.erp.process)
+            self.loop.run_until_complete(self._end())
             self.loop.end()
             self.peek.close()
             shutil.rmtree(self.file.parent)
@@ -181,6 +182,12 @@ class World:
             digest=self._digest,
             documents=sum(map(len, self.made.values())),
         )
+
+    async def _end(self) -> None:
+        """Ends everything, with the loop still running: unwinding a coroutine may ask for it."""
+        for process in self._processes:
+            process.die()
+        self.loop.kill(self.erp.process)
 
     async def _live(self) -> None:
         for worker in range(self.schedule.workers):
@@ -204,10 +211,9 @@ class World:
         self._is_calm = True
         self.erp.clear_faults()
         self._skew = 0.0
-        for worker in range(self.schedule.workers):
-            if worker in self._engines:
-                self._engines.pop(worker).process.die()
-            self._start(worker)
+        for engine in self._engines.values():
+            engine.process.lives_on()
+            engine.ring()
         while self.accepted != {v.event_id for story in self.schedule.stories for v in story.versions}:
             await asyncio.sleep(1)
         await self._command(lambda process: self._resume(process))
@@ -233,6 +239,7 @@ class World:
         life = self._lives.pop(0) if self._lives and not self._is_calm else None
         name = f"serve{worker}.{next(self._commands)}"
         process = SimulatedProcess(self, name, life)
+        self._processes.append(process)
         self.tell(f"{name} starts")
         engine = Doorbell(self, process, Session(process, self.erp), is_alone=self.schedule.workers == 1)
         self._engines[worker] = engine
@@ -256,8 +263,9 @@ class World:
         """Runs a `hub` command: a process of its own, which may die like any other."""
         number = next(self._commands)
         dice = self.dice("command", str(number))
-        life = dice.randrange(5, 80) if not self._is_calm and dice.random() < self.schedule.command_deaths else None
+        life = dice.randrange(5, 60) if not self._is_calm and dice.random() < self.schedule.command_deaths else None
         process = SimulatedProcess(self, f"command{number}", life)
+        self._processes.append(process)
         try:
             await process.call(act(process))
         except DiedError:
@@ -304,7 +312,7 @@ class World:
                     if "locked" not in str(error):
                         self.problems.append(f"event {what.event_id} was refused: {type(error).__name__}: {error}")
                         return
-                engine.ring()
+                self.ring()
             if what.event_id in self.accepted:
                 return
             await asyncio.sleep(3.0 * tries)
@@ -327,9 +335,9 @@ class World:
     def _do_jump(self, seconds: float) -> None:
         self._skew += seconds
 
-    def _do_stall(self, worker: int, seconds: float) -> None:
+    def _do_stall(self, worker: int, seconds: float, before: str = "") -> None:
         if worker in self._engines:
-            self._engines[worker].process.stall(seconds)
+            self._engines[worker].process.stall(seconds, before)
 
     def _do_receive(self, pick: int, share: int, *, is_complete: bool) -> None:
         notes = [note for note in self.erp.notes() if note["status"] != "VOID"]
@@ -344,6 +352,8 @@ class World:
             expected[line["code"]] = expected.get(line["code"], Decimal(0)) + abs(line["qty"])
             before[line["code"]] = before.get(line["code"], Decimal(0)) + abs(line["qtyShipped"] or 0)
         quantities = {sku: max(before[sku], min(count, Decimal(share))) for sku, count in expected.items()}
+        if quantities == before and (note["completedDate"] or not is_complete):
+            return  # nothing is new, and nobody saves the note again
         self.erp.receive(note, quantities, is_complete=is_complete)
         for sku, units in quantities.items():
             key = (note["id"], sku)
@@ -519,12 +529,13 @@ class Doorbell(Engine):
             return IDLE_S
         due = self._world.peek.execute(_DUE).fetchone()[0]
         if due is None:
-            return IDLE_S
+            return IDLE_S if self._is_alone else OTHERS_S
         from datetime import datetime
 
         now = self._hub.clock.now()
         moments = [datetime.fromisoformat(due), *self._not_before.values()]
-        return min(max((max(moments) - now).total_seconds(), LOOK_S), IDLE_S)
+        longest = IDLE_S if self._is_alone else OTHERS_S
+        return min(max((max(moments) - now).total_seconds(), LOOK_S), longest)
 
 
 _DUE = """

@@ -32,9 +32,7 @@ LIBRARIES = (
     "tortoise.migrations.executor",
     "typer",
 )
-QUICK = EntryPoint(
-    name="cin7_quick", value="tests.support.plugins.cin7_quick", group="hub.connectors"
-)
+QUICK = EntryPoint(name="cin7_quick", value="tests.support.plugins.cin7_quick", group="hub.connectors")
 LONGEST_S = 30.0
 
 

@@ -96,9 +96,9 @@ class Scene:
         """Every delivery has its document and every return its goods."""
         return self.is_sent() and self.rows("SELECT min(validation = 'full') FROM rma") == [(1,)]
 
-    async def until(self, condition: Callable[[], bool]) -> None:
+    async def until(self, condition: Callable[[], bool], longest_s: float = TIMEOUT_S) -> None:
         try:
-            async with asyncio.timeout(TIMEOUT_S):
+            async with asyncio.timeout(longest_s):
                 while not condition():
                     await asyncio.sleep(0.02)
         except TimeoutError:

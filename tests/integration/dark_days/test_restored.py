@@ -11,7 +11,7 @@ import pytest
 from hub.core import open_hub
 from hub.errors import ConfigError
 from hub.store import epochs
-from hub.store.mark import Mark, mark_of
+from hub.store.mark import Mark, mark_of, write_mark
 from tests.integration.crash.scene import open_scene
 from tests.support import documents
 
@@ -81,7 +81,7 @@ async def test_a_database_whose_mark_proves_nothing_may_be_an_old_one(tmp_path: 
         await scene.accept(RETURNS["901"])
         backup = scene.back_up()
         copied_mark = tmp_path / "mark"
-        shutil.copyfile(mark_of(scene.database), copied_mark)
+        shutil.copy2(mark_of(scene.database), copied_mark)
         await scene.work()
         scene.restore(backup)
         mark = mark_of(scene.database)
@@ -89,12 +89,12 @@ async def test_a_database_whose_mark_proves_nothing_may_be_an_old_one(tmp_path: 
             case "no mark":
                 mark.unlink()
             case "a copied folder":
-                mark.unlink()
-                shutil.copyfile(copied_mark, mark)
+                await asyncio.sleep(1.5)
+                shutil.copy2(copied_mark, mark)
             case "an unreadable mark":
                 mark.write_text('{"epoch": ""', encoding="ascii")
             case _:
-                mark.write_text(f'{{"epoch": "ab", "attempt": 0, "inode": {mark.stat().st_ino}}}')
+                write_mark(mark, epoch="0123456789abcdef", attempt=0)
         serving = scene.commands.start(*SERVE)
         await scene.until(scene.is_sent)
         await serving.kill()

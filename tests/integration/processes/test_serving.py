@@ -120,7 +120,7 @@ def test_connection_with_a_wrong_key_is_not_kept_and_its_name_stays_free(
     assert refused.code == 4
     assert "a wrong key" not in refused.err
     assert home.ok("connections", "list") == []
-    time.sleep(1)  # the quota of a second; see the expected failure in the store's tests of the quota
+
     added = home.ok(*adding, stdin=sandbox.credentials["api_key"])
     assert added["check"]["missing"] == []
     assert added["check"]["locations"]

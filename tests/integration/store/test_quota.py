@@ -110,11 +110,6 @@ async def test_each_connection_has_a_quota_of_its_own(hub: Hub, connection: Conn
     assert (await take(hub, other, schema, now)).at == now
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the ledger belongs to the connection, not to the account: a connection that is removed, or not "
-    "kept after its check, and added again starts to count from nothing, and the ERP answers 429",
-)
 async def test_account_added_again_goes_on_counting(hub: Hub, store: Store, connection: Connection) -> None:
     schema = schema_with(hub, QuotaWindow(calls=1, per=DAY))
     now = hub.clock.now()

@@ -38,5 +38,5 @@ def config_schema() -> ConnectorSchema:
         name="cin7_quick",
         quota=(QuotaWindow(calls=100_000, per=timedelta(days=1)),),
         spacing=timedelta(0),
-        max_batch=25,
+        max_batch=10,
     )

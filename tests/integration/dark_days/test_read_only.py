@@ -1,0 +1,85 @@
+"""A database that may only be read: said clearly at the start, survived while running."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hub.dispatch.engine import running_engine
+from hub.outcomes import Status
+from hub.store.database import client
+from tests.integration.crash.scene import open_scene
+from tests.support import documents
+from tests.support.processes import REPOSITORY
+from tests.support.stage import open_stage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hub.environment import Environment
+
+RETURN = documents.rma("901", order_name="#901")
+
+
+def run_without_rights(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command as a user for whom file modes hold; they do not for root, unless it gives that up."""
+    bound: list[str] = []
+    if os.geteuid() == 0:
+        setpriv = shutil.which("setpriv")
+        if setpriv is None:
+            pytest.skip("as root, setpriv is needed")
+        bound = [setpriv, "--bounding-set", "-dac_override"]
+    return subprocess.run(  # noqa: S603 - our own command
+        [*bound, sys.executable, "-m", "cli", *arguments],
+        cwd=REPOSITORY,
+        env={"PATH": os.environ["PATH"], "HUB_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+async def test_a_start_on_a_read_only_folder_is_refused_in_three_parts(tmp_path: Path):
+    home, file = tmp_path / "hub", documents.write(tmp_path, RETURN)
+    async with open_scene(home, **{}) as scene:
+        for path in home.iterdir():
+            path.chmod(0o500 if path.is_dir() else 0o400)
+        home.chmod(0o500)
+        for arguments in (("serve", "--port", "0"), ("rmas", "submit", str(file))):
+            done = await asyncio.to_thread(run_without_rights, home, *arguments)
+            assert done.returncode in {1, 3}, done.stderr
+            assert done.stderr.startswith("error: ")
+            assert "\n  why: " in done.stderr
+            assert "\n  fix: " in done.stderr
+            assert "Traceback" not in done.stderr
+        home.chmod(0o700)
+        for path in home.iterdir():
+            path.chmod(0o700 if path.is_dir() else 0o600)
+        assert (await asyncio.to_thread(run_without_rights, home, "rmas", "submit", str(file))).returncode == 0
+        await scene.work()
+        scene.check_one_each("901")
+
+
+async def test_a_database_that_becomes_read_only_is_survived_without_a_restart(ready: Environment):
+    async with open_stage(ready) as stage:
+        await stage.submit(RETURN)
+        stage.fault("slow:seconds=0.3,on=POST")
+        async with running_engine(stage.hub):
+            async with asyncio.timeout(20):
+                while not stage.notes:
+                    await asyncio.sleep(0.005)
+            await client().execute_query("PRAGMA query_only = ON")
+            await asyncio.sleep(0.8)
+            assert (await stage.delivery("901")).status is Status.SENDING
+            await client().execute_query("PRAGMA query_only = OFF")
+            async with asyncio.timeout(30):
+                while (await stage.delivery("901")).status is not Status.DONE:
+                    await asyncio.sleep(0.05)
+        assert len(stage.notes) == len(stage.posts) == 1
