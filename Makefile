@@ -23,7 +23,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check docs migration constraints clean
+.PHONY: help demo test prove check docs migration constraints clean
 
 help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -33,6 +33,9 @@ demo: .venv/demo.stamp  ## Install, then run the main job against a sandbox
 
 test: .venv/dev.stamp  ## Install, then run all tests
 	@$(BIN)/pytest -n 2 --dist worksteal -q
+
+prove: .venv/dev.stamp  ## Install, then 1,000 returns, 20 kills and faults to the end; takes minutes, prints figures
+	@PROVE=1 $(BIN)/pytest -q -s tests/integration/crash/test_thousand.py
 
 check: .venv/dev.stamp  ## Run the linters, the type checker, the import rules and the tests of the documents
 	$(BIN)/ruff check --quiet

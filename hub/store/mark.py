@@ -49,12 +49,12 @@ class Mark:
             mark = cls(
                 epoch=str(found["epoch"]), attempt=int(found["attempt"]), stamped_ns=int(found["stamped_ns"])
             )
-            is_original = abs(file.stat().st_ctime_ns - mark.stamped_ns) <= _WRITING_NS
-            return mark if is_original else None
+            changed_ns = file.stat().st_ctime_ns
         except (FileNotFoundError, ValueError, TypeError, KeyError):
             return None
         except OSError as error:
             raise _error("read", file, error) from error
+        return mark if abs(changed_ns - mark.stamped_ns) <= _WRITING_NS else None
 
 
 def mark_of(database_file: Path) -> Path:

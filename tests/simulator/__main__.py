@@ -22,4 +22,4 @@ if __name__ == "__main__":
                 print("\n".join(verdict.trace))
                 print(verdict.digest, verdict.problems)
     took = time.perf_counter() - began
-    print(f"{count} seeds, {bad} bad, {took:.1f} s, {count/took:.1f}/s")
+    print(f"{count} seeds, {bad} bad, {took:.1f} s, {count / took:.1f}/s")

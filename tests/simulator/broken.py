@@ -5,7 +5,7 @@ Each is one small change of the kind that a hurried edit might bring, in force w
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -13,7 +13,7 @@ from unittest.mock import patch
 from connectors.cin7_omni import finding
 from connectors.cin7_omni import plugin as cin7
 from hub.dispatch import transitions
-from hub.dispatch.claims import Claim
+from hub.dispatch.claims import Claim, ClaimLostError
 from hub.dispatch.flush import Flush
 from hub.dispatch.record import Recorder
 from hub.dispatch.transitions import Transitions
@@ -104,8 +104,11 @@ def cursor_before_rows() -> Iterator[None]:
 def claim_not_read_again() -> Iterator[None]:
     """Whoever once held a connection goes on writing, also when it was given to another."""
 
+    original = Claim.check
+
     async def believe(self: Claim) -> None:
-        await Connection.filter(id=self.connection_id).only("id").first()
+        with suppress(ClaimLostError):
+            await original(self)
 
     with patch.object(Claim, "check", believe):
         yield
@@ -196,9 +199,7 @@ def completed_means_all_came() -> Iterator[None]:
         receipt = original(note, *given, **options)
         if not receipt.is_complete:
             return receipt
-        return replace(
-            receipt, lines=tuple(replace(line, received=line.expected) for line in receipt.lines)
-        )
+        return replace(receipt, lines=tuple(replace(line, received=line.expected) for line in receipt.lines))
 
     with patch.object(cin7, "read_receipt", generous):
         yield

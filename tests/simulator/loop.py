@@ -20,7 +20,7 @@ MOST_THROWS = 50
 """A coroutine that survives so many is a bug of the hub: it catches everything, for ever."""
 
 
-class Crashed(BaseException):  # noqa: N818 - not an error: the end of a process
+class Crashed(BaseException):
     """What the code of a dead process meets wherever it tries to have an effect."""
 
 
@@ -98,7 +98,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         task = asyncio.Task(coro, loop=self, name=name, context=context)  # type: ignore[arg-type]
         mine = self._tasks.setdefault(process, [])
         mine.append((task, context))
-        if len(mine) > 100:  # noqa: PLR2004 - now and then
+        if len(mine) > 100:
             mine[:] = [each for each in mine if not each[0].done()]
         return task
 

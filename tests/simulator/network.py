@@ -17,7 +17,7 @@ from multidict import CIMultiDict
 from connectors.cin7_omni.sandbox import warehouse
 from connectors.cin7_omni.sandbox.books import ALL_PERMISSIONS, RESOURCES, Books
 from connectors.cin7_omni.sandbox.faults import FaultBox, check_fault
-from connectors.cin7_omni.sandbox.fields import Record, blank_record, format_time
+from connectors.cin7_omni.sandbox.fields import Record, blank_record
 from connectors.cin7_omni.sandbox.front import Asked, Front, Reply
 from connectors.cin7_omni.sandbox.quota import CIN7_WINDOWS, Quota
 from connectors.cin7_omni.sandbox.server import Server
@@ -137,7 +137,7 @@ class Erp:
         return answer
 
     def _delay(self) -> float:
-        if self.dice.random() < 0.1:  # noqa: PLR2004 - one in ten
+        if self.dice.random() < 0.1:
             return self.dice.random() * self.slowest_s
         return self.dice.random() * LINE_S
 

@@ -143,7 +143,9 @@ def _goods(world: World, story: Story) -> list[str]:
         if item["is_returned"]:
             back[item["sku"]] = back.get(item["sku"], 0) + 1
     if row is None or row["status"] != "done" or not notes:
-        return [f"{units} of {sku} are validated, and it has no document" for sku, units in sorted(back.items())]
+        return [
+            f"{units} of {sku} are validated, and it has no document" for sku, units in sorted(back.items())
+        ]
     (note, *_) = notes
     problems = []
     for sku in sorted({line["code"] for line in note["lineItems"]} | back.keys()):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from datetime import datetime
 
+    from tests.simulator.schedule import Life
     from tests.simulator.world import World
 
 Result = TypeVar("Result")
@@ -37,16 +38,17 @@ class SimulatedProcess(Process):
     Args:
         world: where it lives.
         name: for the trace.
-        dies_after: how many effects it has before it is killed; None for as many as it likes.
+        life: how long it lives; None for as long as it likes.
 
     Attributes:
         hub: what its code is given.
     """
 
-    def __init__(self, world: World, name: str, dies_after: int | None = None) -> None:
+    def __init__(self, world: World, name: str, life: Life | None = None) -> None:
         self.world = world
         self.name = name
-        self._left = dies_after
+        self._life = life
+        self._lived = 0
         self._at_death: list[Callable[[], None]] = []
         self._waiting: list[asyncio.Future[Any]] = []
         self._stalled_until = self._stall_s = 0.0
@@ -98,16 +100,25 @@ class SimulatedProcess(Process):
         if self.is_dead:
             raise Crashed
         self.world.note_effect(self.name, what)
-        if self._left is not None:
-            self._left -= 1
-            if self._left < 0 and not self._is_doomed:
+        if (
+            self._life is not None
+            and not self._is_doomed
+            and (self._lived or what.startswith(self._life.since))
+        ):
+            self._lived += 1
+            if self._lived > self._life.effects:
                 self._is_doomed = True
                 self.world.kill_soon(self)
         if self._is_doomed:
             await asyncio.get_running_loop().create_future()
         loop = self.world.loop
         loop.advance(STATEMENT_S)
-        if can_stall and self._stall_s and what.startswith(self._stall_before) and not self.is_in_transaction():
+        if (
+            can_stall
+            and self._stall_s
+            and what.startswith(self._stall_before)
+            and not self.is_in_transaction()
+        ):
             self._stalled_until, self._stall_s = loop.time() + self._stall_s, 0.0
         if can_stall and loop.time() < self._stalled_until:
             await asyncio.sleep(self._stalled_until - loop.time())
@@ -118,7 +129,7 @@ class SimulatedProcess(Process):
 
     def lives_on(self) -> None:
         """It is not killed any more."""
-        self._left = None
+        self._life = None
 
     def stall(self, seconds: float, before: str = "") -> None:
         """The machine stands still for the process, its timers too, from its next effect of a kind on.

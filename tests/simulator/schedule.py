@@ -88,6 +88,22 @@ class Action:
         return f"{self.at:9.3f} {self.kind} {given}".rstrip()
 
 
+@dataclass(frozen=True)
+class Life:
+    """How long a process lives.
+
+    Attributes:
+        effects: how many it has before it is killed.
+        since: counted from its first effect of this beginning on; empty for all of its life.
+    """
+
+    effects: int
+    since: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.effects} effects" + (f" since {self.since}" if self.since else "")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
     """Everything drawn from one seed.
@@ -98,7 +114,7 @@ class Schedule:
         settings: other settings of the connection.
         allows_duplicates: the ERP takes a second document under a reference.
         workers: engines at work on the one database, each a process of its own.
-        lives: for each start of an engine, how many effects it has before it is killed; then no more die.
+        lives: of each engine started, one after the other; those after them are not killed.
         command_deaths: share of commands that are killed.
         ends_at: when faults stop.
         receives_all: whether at the end all goods arrive.
@@ -111,7 +127,7 @@ class Schedule:
     settings: dict[str, Any]
     allows_duplicates: bool
     workers: int
-    lives: tuple[int, ...]
+    lives: tuple[Life, ...]
     command_deaths: float
     stories: tuple[Story, ...]
     actions: tuple[Action, ...]
@@ -126,7 +142,7 @@ class Schedule:
     def __str__(self) -> str:
         lines = [
             f"focus={self.focus} looks={self.looks} settings={self.settings} duplicates={self.allows_duplicates} "
-            f"workers={self.workers} lives={self.lives} receives_all={self.receives_all} "
+            f"workers={self.workers} lives={[*map(str, self.lives)]} receives_all={self.receives_all} "
             f"retries_all={self.retries_all}"
         ]
         lines += [
@@ -191,13 +207,16 @@ class _Drawing:
             "check_double_credit": looks_up,
         }
 
-    def _lives(self) -> tuple[int, ...]:
-        """A crash mostly falls among the first few hundred effects: that is where the work is."""
+    def _lives(self) -> tuple[Life, ...]:
+        most = {Focus.CRASHES: 8, Focus.GOODS: 5}.get(self.focus, 2)
+        return tuple(self._life() for _ in range(self.dice.randrange(most + 1)))
+
+    def _life(self) -> Life:
+        """A crash mostly falls among the first few hundred effects, or beside a call: there the work is."""
         dice = self.dice
-        if self.focus is Focus.GOODS:
-            return tuple(dice.randrange(50, 250) for _ in range(dice.randrange(6)))
-        most = 8 if self.focus is Focus.CRASHES else 2
-        return tuple(dice.randrange(1, dice.choice((40, 120, 300))) for _ in range(dice.randrange(most + 1)))
+        if self.focus in {Focus.CRASHES, Focus.GOODS} and self._often(0.5):
+            return Life(dice.randrange(18), since=dice.choice(("POST", "ANSWER", "ANSWER")))
+        return Life(dice.randrange(1, dice.choice((40, 120, 300))))
 
     def _do(self, kind: str, at: float | None = None, **args: Any) -> None:
         moment = self.dice.random() * self.horizon if at is None else at
@@ -251,15 +270,19 @@ class _Drawing:
     def _faults(self) -> None:
         dice = self.dice
         is_about_doubt = self.focus in {Focus.DOUBT, Focus.PEOPLE}
-        for _ in range(dice.choice((1, 2, 3, 5) if is_about_doubt else (0, 1, 1, 2))):
-            self._fault(dice.choice(WRITE_FAULTS if is_about_doubt or self._often(0.7) else READ_FAULTS))
-        if self.focus is Focus.PEOPLE:
-            self._fault("apply_late_after_drop", at=0.0)
         if self.focus is Focus.DOUBT and not self.allows_duplicates and self._often(0.6):
             # Applied while the second try is put off: the third meets what the first made.
             late = self.last_look + dice.random() * 10
             self._do("fault", 0.0, fault=Fault(name="apply_late_after_drop", on="POST", seconds=late))
-            self._do("fault", 0.001, fault=Fault(name="unavailable", times=dice.choice((2, 4)), on="POST"))
+            self._do("fault", 0.0, fault=Fault(name="unavailable", times=dice.choice((2, 4)), on="POST"))
+        if self.focus is Focus.DOUBT and self._often(0.4):
+            # Between two tries the merchant changes what would be prepared now.
+            self._do("fault", 0.0, fault=Fault(name="drop_before_write", times=2, on="POST"))
+            self._do("edit_settings", 0.5 + dice.random() * self.last_look, pick=1, at_once=1)
+        for _ in range(dice.choice((1, 2, 3, 5) if is_about_doubt else (0, 1, 1, 2))):
+            self._fault(dice.choice(WRITE_FAULTS if is_about_doubt or self._often(0.7) else READ_FAULTS))
+        if self.focus is Focus.PEOPLE:
+            self._fault("apply_late_after_drop", at=0.0)
         if self._often(0.08):
             self._do("fault", fault=Fault(name=dice.choice(AUTH_FAULTS), times=dice.choice((1, 3))))
         if self._often(0.12):
@@ -303,7 +326,9 @@ class _Drawing:
             before = CLAIM_READ if self._often(0.6) else ""
             self._do("stall", 0.1 + dice.random() * 2, worker=stalled, seconds=span, before=before)
             if self._often(0.3):
-                self._do("stall", dice.random() * 60, worker=dice.randrange(workers), seconds=dice.choice((5, 35)))
+                self._do(
+                    "stall", dice.random() * 60, worker=dice.randrange(workers), seconds=dice.choice((5, 35))
+                )
         elif self._often(0.3):
             self._do("stall", worker=0, seconds=dice.choice((5, 35, 50)))
 
@@ -360,7 +385,9 @@ _HISTORIES: tuple[tuple[str, ...], ...] = (
 )
 
 
-def _version(rma_id: str, order_name: str, index: int, status: str, units: list[tuple[str, str, str]]) -> Version:
+def _version(
+    rma_id: str, order_name: str, index: int, status: str, units: list[tuple[str, str, str]]
+) -> Version:
     updated: datetime = BASE - timedelta(hours=1) + timedelta(minutes=index)
     items = [
         unit(int(rma_id) * 100 + position, sku=sku, method=method, amount=amount)

@@ -36,6 +36,7 @@ from tests.simulator.loop import PROCESS, SimulatedLoop
 from tests.simulator.network import Erp, Session
 from tests.simulator.oracle import judge, settled
 from tests.simulator.process import DiedError, SimulatedProcess
+from tests.simulator.schedule import Life
 from tests.simulator.store import BASE, CONNECTION, folder, origin
 
 if TYPE_CHECKING:
@@ -263,7 +264,9 @@ class World:
         """Runs a `hub` command: a process of its own, which may die like any other."""
         number = next(self._commands)
         dice = self.dice("command", str(number))
-        life = dice.randrange(5, 60) if not self._is_calm and dice.random() < self.schedule.command_deaths else None
+        life = None
+        if not self._is_calm and dice.random() < self.schedule.command_deaths:
+            life = Life(dice.randrange(18), "ANSWER") if dice.random() < 0.5 else Life(dice.randrange(5, 60))
         process = SimulatedProcess(self, f"command{number}", life)
         self._processes.append(process)
         try:
@@ -295,7 +298,13 @@ class World:
         what = self.schedule.stories[story].versions[version]
 
         async def take(process: SimulatedProcess) -> None:
-            await accept(process.hub.clock, await stores.get(), read_event(what.body), source="sim", event_id=what.event_id)
+            await accept(
+                process.hub.clock,
+                await stores.get(),
+                read_event(what.body),
+                source="sim",
+                event_id=what.event_id,
+            )
             self.accepted.add(what.event_id)
 
         for tries in itertools.count(1):
@@ -310,7 +319,9 @@ class World:
                 except Exception as error:  # noqa: BLE001 - told, and judged where it matters
                     self.tell(f"event {what.event_id}: {type(error).__name__}: {error}")
                     if "locked" not in str(error):
-                        self.problems.append(f"event {what.event_id} was refused: {type(error).__name__}: {error}")
+                        self.problems.append(
+                            f"event {what.event_id} was refused: {type(error).__name__}: {error}"
+                        )
                         return
                 self.ring()
             if what.event_id in self.accepted:
@@ -391,7 +402,9 @@ class World:
 
     async def _do_pause(self) -> None:
         async def act(process: SimulatedProcess) -> None:
-            await connections.pause(await connections.get(await stores.get(), CONNECTION), "a person paused it")
+            await connections.pause(
+                await connections.get(await stores.get(), CONNECTION), "a person paused it"
+            )
 
         await self._command(act)
 

@@ -6,7 +6,6 @@ hub itself nothing is loaded before the fork, so that each process reads its env
 
 from __future__ import annotations
 
-import asyncio
 import multiprocessing
 import os
 import signal
@@ -15,6 +14,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING
+
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,9 +67,7 @@ class Forked:
     async def ended(self) -> int:
         """Waits for its end; gives the exit code, negative for a signal."""
         try:
-            async with asyncio.timeout(LONGEST_S):
-                while self.process.is_alive():
-                    await asyncio.sleep(0.01)
+            await until(lambda: not self.process.is_alive(), LONGEST_S)
         except TimeoutError:
             self.process.kill()
             printed = self.output.read_text(encoding="utf-8")[-4000:]

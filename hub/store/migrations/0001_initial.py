@@ -10,6 +10,17 @@ class Migration(migrations.Migration):
 
     operations = [
         ops.CreateModel(
+            name='Epoch',
+            fields=[
+                ('id', fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('key', fields.CharField(unique=True, max_length=16)),
+                ('began_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('reason', fields.TextField(unique=False)),
+            ],
+            options={'table': 'epoch', 'app': 'hub', 'pk_attr': 'id', 'table_description': 'A time that began with a database which may have forgotten documents it made: a restored one.'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
             name='Store',
             fields=[
                 ('id', fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
@@ -30,6 +41,7 @@ class Migration(migrations.Migration):
                 ('name_key', fields.CharField(null=True, max_length=100)),
                 ('connector', fields.CharField(max_length=100)),
                 ('account_key', fields.CharField(null=True, unique=True, max_length=64)),
+                ('quota_key', fields.CharField(default='', db_index=True, max_length=64)),
                 ('settings', fields.TextField(unique=False)),
                 ('credentials', fields.TextField(unique=False)),
                 ('is_paused', fields.BooleanField(default=False)),
@@ -129,15 +141,18 @@ class Migration(migrations.Migration):
                 ('fix', fields.TextField(default='', unique=False)),
                 ('request', fields.TextField(null=True, unique=False)),
                 ('original_request', fields.TextField(null=True, unique=False)),
+                ('edited_request', fields.TextField(null=True, unique=False)),
                 ('is_prepared_anew', fields.BooleanField(default=False)),
                 ('reference', fields.TextField(null=True, unique=False)),
                 ('origins', fields.TextField(default='{}', unique=False)),
                 ('warnings', fields.TextField(default='[]', unique=False)),
                 ('total', fields.TextField(null=True, unique=False)),
+                ('units', fields.TextField(null=True, unique=False)),
                 ('mapping_version', fields.IntField(default=0)),
                 ('document_id', fields.CharField(null=True, max_length=200)),
                 ('document_reference', fields.TextField(null=True, unique=False)),
                 ('attempts', fields.IntField(default=0)),
+                ('retries', fields.IntField(default=0)),
                 ('looks', fields.IntField(default=0)),
                 ('lost_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ('next_attempt_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),

@@ -24,9 +24,10 @@ from hub.testing.faults import parse_fault
 from hub.testing.serving import SandboxServer
 from tests.support import documents
 from tests.support.forked import QUICK, Commands
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Mapping
     from pathlib import Path
 
     from hub.core import Hub
@@ -98,9 +99,7 @@ class Scene:
 
     async def until(self, condition: Callable[[], bool], longest_s: float = TIMEOUT_S) -> None:
         try:
-            async with asyncio.timeout(longest_s):
-                while not condition():
-                    await asyncio.sleep(0.02)
+            await until(condition, longest_s)
         except TimeoutError:
             raise AssertionError(f"did not come about; {self.told()}") from None
 
@@ -148,15 +147,19 @@ class Scene:
 
 @asynccontextmanager
 async def open_scene(
-    home: Path, *, has_unique_references: bool = True, seed: int = 7, **settings: str
+    home: Path,
+    settings: Mapping[str, str] | None = None,
+    *,
+    has_unique_references: bool = True,
+    seed: int = 7,
 ) -> AsyncIterator[Scene]:
-    """A data folder with a connection to a sandbox, for the block; short looks and polls unless told otherwise."""
+    """A data folder with a connection to a sandbox, for the block; looks and polls are short unless given."""
     environment = Environment(home=home)
     environment.write_key()
     sandbox = Cin7Sandbox(seed, quota=(), has_unique_references=has_unique_references)
     async with SandboxServer(sandbox) as server:
         values = {**sandbox.settings(server.url), **sandbox.credentials}
-        values |= {"doubt_looks": "0,1", "poll_interval_s": "1", **settings}
+        values |= {"doubt_looks": "0,1", "poll_interval_s": "1", **(settings or {})}
         async with open_hub(environment, should_migrate=True, registry=Registry([QUICK])) as hub:
             await stores.ensure_default(hub.clock)
             store = await stores.get()

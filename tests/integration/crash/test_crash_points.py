@@ -35,7 +35,7 @@ def _name(value: object) -> str:
     return {True: "unique", False: "not_unique"}[value] if isinstance(value, bool) else str(value)
 
 
-def test_every_crash_point_is_reached_in_one_place_of_the_code():
+def test_every_crash_point_is_reached_in_one_place_of_the_code() -> None:
     texts = [path.read_text(encoding="utf-8") for path in Path(hub.__file__).parent.rglob("*.py")]
     called = Counter(name for text in texts for name in re.findall(r"\breach\(\s*CrashPoint\.(\w+)", text))
     assert called == Counter(list(CrashPoint.__members__))
@@ -43,7 +43,7 @@ def test_every_crash_point_is_reached_in_one_place_of_the_code():
 
 @pytest.mark.parametrize("is_unique", [True, False], ids=_name)
 @pytest.mark.parametrize("point", AT_ACCEPTING, ids=_name)
-async def test_killed_while_accepting(tmp_path: Path, point: CrashPoint, is_unique: bool):
+async def test_killed_while_accepting(tmp_path: Path, point: CrashPoint, is_unique: bool) -> None:
     async with open_scene(tmp_path, has_unique_references=is_unique) as scene, scene.warehouse():
         serving = scene.commands.start(*SERVE)
         file = documents.write(tmp_path, RETURNS[0])
@@ -60,7 +60,7 @@ async def test_killed_while_accepting(tmp_path: Path, point: CrashPoint, is_uniq
 
 
 @pytest.mark.parametrize(("point", "is_unique"), CASES, ids=_name)
-async def test_killed_at_work(tmp_path: Path, point: CrashPoint, is_unique: bool):
+async def test_killed_at_work(tmp_path: Path, point: CrashPoint, is_unique: bool) -> None:
     async with open_scene(tmp_path, has_unique_references=is_unique) as scene:
         await scene.accept(*RETURNS)
         await _lead_to(scene, point)
@@ -90,7 +90,7 @@ async def _lead_to(scene: Scene, point: CrashPoint) -> None:
             write_mark(mark_of(scene.database), epoch="", attempt=0)
 
 
-async def test_the_third_time_is_the_third_time(tmp_path: Path):
+async def test_the_third_time_is_the_third_time(tmp_path: Path) -> None:
     async with open_scene(tmp_path) as scene:
         await scene.accept(RETURNS[0])
         async with scene.warehouse():
@@ -105,7 +105,7 @@ async def test_the_third_time_is_the_third_time(tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", ["send.before", "send.before_first_byte:0", "send.before_first_byte:x"])
-async def test_an_unknown_crash_point_is_refused(tmp_path: Path, name: str):
+async def test_an_unknown_crash_point_is_refused(tmp_path: Path, name: str) -> None:
     async with open_scene(tmp_path) as scene:
         assert await scene.commands.start(*SERVE, crash_at=name).ended() == 3
         printed = scene.commands.output.read_text(encoding="utf-8")

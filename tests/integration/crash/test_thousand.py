@@ -69,13 +69,13 @@ async def resume_when_paused(scene: Scene) -> None:
             await connections.resume(row)
 
 
-async def test_a_thousand_returns_and_twenty_kills(tmp_path: Path):
+async def test_a_thousand_returns_and_twenty_kills(tmp_path: Path) -> None:
     await play(tmp_path, seed=20, is_storm_endless=False)
 
 
 @pytest.mark.skipif("PROVE" not in os.environ, reason="takes minutes: make prove")
 @pytest.mark.parametrize("seed", [1, 2, 3])
-async def test_a_thousand_returns_and_faults_to_the_end(tmp_path: Path, seed: int):
+async def test_a_thousand_returns_and_faults_to_the_end(tmp_path: Path, seed: int) -> None:
     await play(tmp_path, seed=seed, is_storm_endless=True)
 
 
@@ -85,7 +85,7 @@ async def play(folder: Path, *, seed: int, is_storm_endless: bool) -> None:
     # What is proved is the writing. Looks at orders and polls would only meet faults, nearly every time.
     settings = {"look_up_orders": "off", "check_double_credit": "off", "poll_interval_s": "3600"}
     settings["doubt_looks"] = "0,1,2"
-    async with open_scene(folder, seed=seed, **settings) as scene, scene.hub() as hub:
+    async with open_scene(folder, settings, seed=seed) as scene, scene.hub() as hub:
         person = asyncio.create_task(resume_when_paused(scene))
         order_faults(scene)
         share = RETURNS // KILLS

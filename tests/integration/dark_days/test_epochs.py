@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +21,7 @@ from hub.store.models import (
 )
 from tests.support import documents
 from tests.support.stage import open_stage
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -60,7 +60,7 @@ async def made_and_forgotten(stage: Stage) -> str:
     return str(note["id"])
 
 
-async def test_what_was_made_and_forgotten_is_adopted(stage: Stage):
+async def test_what_was_made_and_forgotten_is_adopted(stage: Stage) -> None:
     made = await made_and_forgotten(stage)
     await epochs.begin(stage.hub.clock, "restored from a backup")
     await stage.submit(RETURN)
@@ -78,7 +78,7 @@ async def test_what_was_made_and_forgotten_is_adopted(stage: Stage):
 
 
 @pytest.mark.parametrize("check", ["on", "off"])
-async def test_without_an_epoch_it_is_for_a_person(migrated: Environment, check: str):
+async def test_without_an_epoch_it_is_for_a_person(migrated: Environment, check: str) -> None:
     async with open_stage(migrated, check_double_credit=check) as stage:
         await stage.submit(RETURN)
         await stage.settle()
@@ -91,7 +91,7 @@ async def test_without_an_epoch_it_is_for_a_person(migrated: Environment, check:
         assert len(stage.notes) == 1
 
 
-async def test_a_return_that_changed_since_is_for_a_person(stage: Stage):
+async def test_a_return_that_changed_since_is_for_a_person(stage: Stage) -> None:
     await made_and_forgotten(stage)
     await epochs.begin(stage.hub.clock, "restored from a backup")
     units = [documents.unit(90100), documents.unit(90101)]
@@ -104,7 +104,7 @@ async def test_a_return_that_changed_since_is_for_a_person(stage: Stage):
     assert len(stage.notes) == 1
 
 
-async def test_a_voided_one_is_for_a_person(stage: Stage):
+async def test_a_voided_one_is_for_a_person(stage: Stage) -> None:
     stage.sandbox.void(await made_and_forgotten(stage))
     await epochs.begin(stage.hub.clock, "restored from a backup")
     await stage.submit(RETURN)
@@ -116,7 +116,7 @@ async def test_a_voided_one_is_for_a_person(stage: Stage):
     assert len(stage.posts) == 1
 
 
-async def test_nothing_is_sent_before_a_look_has_come_through(migrated: Environment):
+async def test_nothing_is_sent_before_a_look_has_come_through(migrated: Environment) -> None:
     # Without that check, notes are read by the look only.
     async with open_stage(migrated, check_double_credit="off") as stage:
         await epochs.begin(stage.hub.clock, "restored from a backup")
@@ -131,7 +131,7 @@ async def test_nothing_is_sent_before_a_look_has_come_through(migrated: Environm
         assert len(stage.posts) == 1
 
 
-async def test_a_look_that_is_refused_pauses_the_connection(stage: Stage):
+async def test_a_look_that_is_refused_pauses_the_connection(stage: Stage) -> None:
     await epochs.begin(stage.hub.clock, "restored from a backup")
     await stage.submit(RETURN)
     stage.fault("forbidden:times=all,on=CreditNotes")
@@ -141,7 +141,7 @@ async def test_a_look_that_is_refused_pauses_the_connection(stage: Stage):
     assert stage.posts == []
 
 
-async def test_a_running_engine_obeys_an_epoch_declared_meanwhile(ready: Environment):
+async def test_a_running_engine_obeys_an_epoch_declared_meanwhile(ready: Environment) -> None:
     async with open_stage(ready) as stage:
         made = await made_and_forgotten(stage)
         await Connection.all().update(next_poll_at=None)
@@ -149,8 +149,6 @@ async def test_a_running_engine_obeys_an_epoch_declared_meanwhile(ready: Environ
             await epochs.begin(stage.hub.clock, "restored from a backup")
             await stage.submit(RETURN)
             engine.ring()
-            async with asyncio.timeout(20):
-                while (await stage.delivery("901")).status is not Status.DONE:
-                    await asyncio.sleep(0.05)
+            await until(Delivery.filter(status=Status.DONE).exists)
         assert (await stage.delivery("901")).document_id == made
         assert len(stage.posts) == 1

@@ -17,7 +17,7 @@ HELD_S = 10.0
 RETURNS = {each: documents.rma(each, order_name=f"#{each}") for each in ("901", "902", "903")}
 
 
-async def test_ten_seconds_of_a_locked_database(tmp_path: Path):
+async def test_ten_seconds_of_a_locked_database(tmp_path: Path) -> None:
     async with open_scene(tmp_path) as scene:
         await scene.accept(RETURNS["901"], RETURNS["902"])
         scene.fault("slow:seconds=0.5,on=POST")

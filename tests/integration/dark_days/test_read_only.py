@@ -14,10 +14,12 @@ import pytest
 from hub.dispatch.engine import running_engine
 from hub.outcomes import Status
 from hub.store.database import client
+from hub.store.models import Delivery
 from tests.integration.crash.scene import open_scene
 from tests.support import documents
 from tests.support.processes import REPOSITORY
 from tests.support.stage import open_stage
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,9 +48,9 @@ def run_without_rights(home: Path, *arguments: str) -> subprocess.CompletedProce
     )
 
 
-async def test_a_start_on_a_read_only_folder_is_refused_in_three_parts(tmp_path: Path):
+async def test_a_start_on_a_read_only_folder_is_refused_in_three_parts(tmp_path: Path) -> None:
     home, file = tmp_path / "hub", documents.write(tmp_path, RETURN)
-    async with open_scene(home, **{}) as scene:
+    async with open_scene(home) as scene:
         for path in home.iterdir():
             path.chmod(0o500 if path.is_dir() else 0o400)
         home.chmod(0o500)
@@ -62,24 +64,22 @@ async def test_a_start_on_a_read_only_folder_is_refused_in_three_parts(tmp_path:
         home.chmod(0o700)
         for path in home.iterdir():
             path.chmod(0o700 if path.is_dir() else 0o600)
-        assert (await asyncio.to_thread(run_without_rights, home, "rmas", "submit", str(file))).returncode == 0
+        assert (
+            await asyncio.to_thread(run_without_rights, home, "rmas", "submit", str(file))
+        ).returncode == 0
         await scene.work()
         scene.check_one_each("901")
 
 
-async def test_a_database_that_becomes_read_only_is_survived_without_a_restart(ready: Environment):
+async def test_a_database_that_becomes_read_only_is_survived_without_a_restart(ready: Environment) -> None:
     async with open_stage(ready) as stage:
         await stage.submit(RETURN)
         stage.fault("slow:seconds=0.3,on=POST")
         async with running_engine(stage.hub):
-            async with asyncio.timeout(20):
-                while not stage.notes:
-                    await asyncio.sleep(0.005)
+            await until(lambda: bool(stage.notes))
             await client().execute_query("PRAGMA query_only = ON")
             await asyncio.sleep(0.8)
             assert (await stage.delivery("901")).status is Status.SENDING
             await client().execute_query("PRAGMA query_only = OFF")
-            async with asyncio.timeout(30):
-                while (await stage.delivery("901")).status is not Status.DONE:
-                    await asyncio.sleep(0.05)
+            await until(Delivery.filter(status=Status.DONE).exists)
         assert len(stage.notes) == len(stage.posts) == 1

@@ -24,7 +24,7 @@ EPOCHS = "SELECT reason FROM epoch"
 
 
 @pytest.mark.parametrize("is_unique", [True, False], ids=["unique", "not_unique"])
-async def test_a_backup_from_before_the_notes_makes_none_twice(tmp_path: Path, is_unique: bool):
+async def test_a_backup_from_before_the_notes_makes_none_twice(tmp_path: Path, is_unique: bool) -> None:
     async with open_scene(tmp_path, has_unique_references=is_unique) as scene:
         await scene.accept(RETURNS["901"], RETURNS["902"])
         backup = scene.back_up()
@@ -47,7 +47,7 @@ async def test_a_backup_from_before_the_notes_makes_none_twice(tmp_path: Path, i
         ]
 
 
-async def test_a_new_epoch_is_begun_once_and_lasts(tmp_path: Path):
+async def test_a_new_epoch_is_begun_once_and_lasts(tmp_path: Path) -> None:
     async with open_scene(tmp_path) as scene:
         await scene.accept(RETURNS["901"])
         backup = scene.back_up()
@@ -62,7 +62,7 @@ async def test_a_new_epoch_is_begun_once_and_lasts(tmp_path: Path):
         scene.check_one_each("901", "902")
 
 
-async def test_starting_again_and_dying_again_begin_no_epoch(tmp_path: Path):
+async def test_starting_again_and_dying_again_begin_no_epoch(tmp_path: Path) -> None:
     async with open_scene(tmp_path) as scene:
         for rma_id, document in RETURNS.items():
             await scene.accept(document)
@@ -75,7 +75,7 @@ async def test_starting_again_and_dying_again_begin_no_epoch(tmp_path: Path):
 
 
 @pytest.mark.parametrize("what", ["no mark", "a copied folder", "an unreadable mark", "another hub's mark"])
-async def test_a_database_whose_mark_proves_nothing_may_be_an_old_one(tmp_path: Path, what: str):
+async def test_a_database_whose_mark_proves_nothing_may_be_an_old_one(tmp_path: Path, what: str) -> None:
     """Each is a database from before the notes, somewhere that its mark does not speak for it."""
     async with open_scene(tmp_path / "old", has_unique_references=False) as scene:
         await scene.accept(RETURNS["901"])
@@ -102,7 +102,7 @@ async def test_a_database_whose_mark_proves_nothing_may_be_an_old_one(tmp_path: 
         assert len(scene.rows(EPOCHS)) == 1
 
 
-async def test_a_database_that_was_thrown_away_leaves_its_mark(tmp_path: Path):
+async def test_a_database_that_was_thrown_away_leaves_its_mark(tmp_path: Path) -> None:
     async with open_scene(tmp_path) as scene:
         await scene.accept(RETURNS["901"])
         await scene.work()
@@ -116,7 +116,7 @@ async def test_a_database_that_was_thrown_away_leaves_its_mark(tmp_path: Path):
             assert await epochs.current() is not None
 
 
-async def test_a_mark_that_cannot_be_written_stops_the_sending(tmp_path: Path):
+async def test_a_mark_that_cannot_be_written_stops_the_sending(tmp_path: Path) -> None:
     async with open_scene(tmp_path) as scene:
         await scene.accept(RETURNS["901"])
         mark = mark_of(scene.database)

@@ -277,7 +277,7 @@ def test_whatever_happens_there_is_never_a_second_document(place: Place) -> None
     run_state_machine_as_test(
         lambda: OneLife(place),  # type: ignore[arg-type]  # it calls it, as its own documentation shows
         settings=settings(
-            max_examples=60,
+            max_examples=30,
             stateful_step_count=20,
             deadline=None,
             print_blob=True,

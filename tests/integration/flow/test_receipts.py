@@ -6,9 +6,6 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
-from hub.errors import RetriableError
 from tests.support.documents import rma, unit
 from tests.support.stage import open_stage
 
@@ -120,9 +117,8 @@ async def test_poll_that_fails_is_told_and_the_next_one_goes_on(ready: Environme
         stage.sandbox.receive(await note_for(stage, HAT))
         stage.fault("unavailable:times=all")
         stage.time.set_forward(timedelta(seconds=61))
-        with pytest.raises(RetriableError) as caught:
-            await stage.work()
-        assert (await stage.connection()).last_error == str(caught.value)
+        await stage.work()
+        assert "503" in (await stage.connection()).last_error
         stage.sandbox.clear_faults()
         stage.time.set_forward(timedelta(hours=1))
         await stage.work()

@@ -33,7 +33,7 @@ def judge(*notes: CreditNoteRow, request: str | None = REQUEST) -> Sighting:
 
 
 @pytest.mark.parametrize("fields", [{}, {"reference": "renamed", "salesReference": "renamed"}])
-def test_one_with_the_same_goods_is_foreign_and_of_this_return(fields: dict[str, Any]):
+def test_one_with_the_same_goods_is_foreign_and_of_this_return(fields: dict[str, Any]) -> None:
     sighting = judge(note(1, FORGOTTEN, **fields))
     assert (sighting.kind, sighting.is_of_this_rma) == (SightingKind.FOREIGN, True)
     assert [document.document_id for document in sighting.documents] == ["1"]
@@ -50,13 +50,13 @@ def test_one_with_the_same_goods_is_foreign_and_of_this_return(fields: dict[str,
         [LINES[0], {"code": "SKU-009", "qty": -2}],
     ],
 )
-def test_one_with_other_goods_is_for_a_person(lines: list[dict[str, Any]]):
+def test_one_with_other_goods_is_for_a_person(lines: list[dict[str, Any]]) -> None:
     sighting = judge(note(1, FORGOTTEN, lineItems=lines))
     assert (sighting.kind, sighting.is_of_this_rma) == (SightingKind.FOREIGN, False)
     assert "its goods are not those of this one" in sighting.reason
 
 
-def test_before_a_request_is_frozen_its_goods_cannot_be_compared():
+def test_before_a_request_is_frozen_its_goods_cannot_be_compared() -> None:
     assert not judge(note(1, FORGOTTEN), request=None).is_of_this_rma
 
 
@@ -72,13 +72,15 @@ def test_before_a_request_is_frozen_its_goods_cannot_be_compared():
         ([note(1, "[hub:d0 rma:415155150]", reference="x")], SightingKind.ABSENT),
     ],
 )
-def test_anything_beside_one_clear_note_is_for_a_person(notes: list[CreditNoteRow], kind: SightingKind):
+def test_anything_beside_one_clear_note_is_for_a_person(
+    notes: list[CreditNoteRow], kind: SightingKind
+) -> None:
     sighting = judge(*notes)
     assert sighting.kind is kind
     assert not sighting.is_of_this_rma
 
 
-def test_only_a_delivery_that_is_looked_for_first_overlooks_it_while_preparing():
+def test_only_a_delivery_that_is_looked_for_first_overlooks_it_while_preparing() -> None:
     notes = [note(1, FORGOTTEN), note(2, "[hub:d0 rma:1]"), note(3, "")]
     assert make_plan(delivery(), Settings()).own_ids(notes) == set()
     looked_for = delivery(is_looked_for_first=True)
