@@ -185,11 +185,15 @@ def _without(dates: Mapping[int, datetime], ids: Sequence[int]) -> dict[int, dat
 
 
 def stale(open_documents: Sequence[OpenDocument], seen: frozenset[str], now: datetime) -> list[OpenDocument]:
-    """Open notes that no poll has seen for a day, longest unseen first."""
+    """Open notes that no poll has seen for a day, or ever, longest unseen first.
+
+    One whose answer was lost may have changed before the hub knew it for its own: the polls passed over it.
+    """
     unseen = [
         each
         for each in open_documents
-        if each.document_id not in seen and now - (each.last_seen_at or each.created_at) >= UNSEEN_FOR
+        if each.document_id not in seen
+        and (each.last_seen_at is None or now - each.last_seen_at >= UNSEEN_FOR)
     ]
     return sorted(unseen, key=lambda each: each.last_seen_at or each.created_at)
 

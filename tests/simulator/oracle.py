@@ -99,6 +99,8 @@ def _delivery(world: World, story: Story) -> list[str]:
     is_closed = story.rma_id in world.closed_by_person
     if status == "done":
         problems += _done(world, row, notes)
+    elif live and status == "skipped" and world.schedule.has_latecomers:
+        pass  # withdrawn after the last look, and then the ERP applied what it had kept
     elif live and status != "attention" and not _is_paused(world) and not is_closed:
         problems.append(f"it is {status} ({reason}), and note {live[0]['id']} exists")
     elif live and status == "attention" and _is_unexplained(world, story, reason):

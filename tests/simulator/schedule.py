@@ -139,6 +139,13 @@ class Schedule:
     def has_jumps(self) -> bool:
         return any(action.kind == "jump" for action in self.actions)
 
+    @property
+    def has_latecomers(self) -> bool:
+        """Whether the ERP may apply a request after the hub has looked for the last time."""
+        last_look = float(self.looks.rpartition(",")[2])
+        faults = [action.args["fault"] for action in self.actions if action.kind == "fault"]
+        return any(each.name == "apply_late_after_drop" and each.seconds >= last_look for each in faults)
+
     def __str__(self) -> str:
         lines = [
             f"focus={self.focus} looks={self.looks} settings={self.settings} duplicates={self.allows_duplicates} "
@@ -316,10 +323,10 @@ class _Drawing:
 
     def _machine(self, workers: int) -> None:
         dice = self.dice
-        # A clock set forward makes the looks come early; see above for what follows from that.
-        jumps = [each for each in JUMPS_S if each < 0 or not self.allows_duplicates]
-        for _ in range(dice.choice((1, 2)) if self._often(0.2) else 0):
-            self._do("jump", seconds=dice.choice(jumps))
+        # A clock set forward makes the looks come early, and then only the ERP's own uniqueness keeps a
+        # second note away from one that applies late.
+        for _ in range(dice.choice((1, 2)) if not self.allows_duplicates and self._often(0.35) else 0):
+            self._do("jump", seconds=dice.choice(JUMPS_S))
         if workers > 1:
             # One stands still while it works, which is at the start; the other takes over, and then it goes on.
             stalled, span = dice.choice((0, 0, 0, 1)), dice.choice((35, 60, 90))
@@ -340,6 +347,7 @@ class _Drawing:
         for kind, chance in (
             ("retry", 0.6 if is_about_them else 0.3),
             ("retry_anew", 0.12),
+            ("edit", 0.3 if is_about_them else 0.1),
             ("resolve", 0.6 if is_about_them else 0.1),
             ("poll", 0.8 if self.focus is Focus.GOODS else 0.2),
             ("edit_settings", 0.25),

@@ -27,6 +27,7 @@ from hub.errors import HubError
 from hub.hookspecs import QuotaWindow
 from hub.inbound.accept import accept
 from hub.inbound.event import read_event
+from hub.mapping.exact_json import write_json
 from hub.merchant import connections, deliveries, methods, stores
 from hub.outcomes import Status
 from hub.store import epochs
@@ -86,13 +87,13 @@ class World:
         self.trace: list[str] = []
         self.accepted: set[str] = set()
         self.closed_by_person: set[str] = set()
-        self.prepared_anew: set[str] = set()
+        self.written_anew: set[str] = set()
         self.foreign: set[int] = set()
         self.made: dict[str, list[int]] = {}
         self.most_received: dict[tuple[int, str], Decimal] = {}
         self.withdrawn: dict[str, int] = {}
         self.erp_changed_at = 0.0
-        self._sent: dict[str, str] = {}
+        self._sent: dict[str, tuple[str, int]] = {}
         self._skew = 0.0
         self._digest = 0
         self._engines: dict[int, Doorbell] = {}
@@ -147,9 +148,18 @@ class World:
             mark = str(record.get("internalComments", ""))
             rma_id = marked_rma(mark) or "?"
             text = json.dumps(record)
-            if self._sent.setdefault(mark, text) != text and rma_id not in self.prepared_anew:
+            now = (text, self._heard(rma_id))
+            before = self._sent.setdefault(mark, now)
+            if before[0] != text and before[1] == now[1] and rma_id not in self.written_anew:
                 self.problems.append(f"RMA {rma_id}: another request was sent than before")
-            self._sent[mark] = text
+            self._sent[mark] = now
+
+    def _heard(self, rma_id: str) -> int:
+        """How many events of an RMA the hub has stored."""
+        count: int = self.peek.execute(
+            "SELECT count(*) FROM event e JOIN rma r ON r.id = e.rma_id WHERE r.rma_id = ?", (rma_id,)
+        ).fetchone()[0]
+        return count
 
     def wrote(self, notes: list[Record]) -> None:
         """The ERP made notes: none may be a second one."""
@@ -458,9 +468,25 @@ class World:
             if row is None:
                 return
             if is_anew:
-                self.prepared_anew.add(row.rma.rma_id)
+                self.written_anew.add(row.rma.rma_id)
             text = await deliveries.retry(process.hub.clock, row, prepare_anew=is_anew)
             self.tell(f"{process.name}: retry of RMA {row.rma.rma_id}: {text}")
+
+        if self._some(Status.ATTENTION, Status.SKIPPED):
+            await self._at_once(at_once, act)
+
+    async def _do_edit(self, pick: int, at_once: int) -> None:
+        """A person writes the request by hand, under another name."""
+
+        async def act(process: SimulatedProcess) -> None:
+            row = await self._pick(pick, Status.ATTENTION, Status.SKIPPED)
+            if row is None or row.request is None:
+                return
+            request = json.loads(row.request, parse_float=Decimal)
+            request["reference"] = f"{request['reference'][:20]}-{pick}"
+            self.written_anew.add(row.rma.rma_id)
+            text = await deliveries.edit(process.hub, row, write_json(request))
+            self.tell(f"{process.name}: edit of RMA {row.rma.rma_id}: {text}")
 
         if self._some(Status.ATTENTION, Status.SKIPPED):
             await self._at_once(at_once, act)
