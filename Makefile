@@ -23,7 +23,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test prove check docs migration constraints clean
+.PHONY: help demo test simulate prove check docs migration constraints clean
 
 help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -33,6 +33,11 @@ demo: .venv/demo.stamp  ## Install, then run the main job against a sandbox
 
 test: .venv/dev.stamp  ## Install, then run all tests
 	@$(BIN)/pytest -n 2 --dist worksteal -q
+
+SEED ?= 1
+SEEDS ?= 1
+simulate: .venv/dev.stamp  ## Run the simulator: SEEDS=1000 for many, SEED=123 to replay one with its trace
+	@$(BIN)/python -m tests.simulator $(SEED) $(SEEDS)
 
 prove: .venv/dev.stamp  ## Install, then 1,000 returns, 20 kills and faults to the end; takes minutes, prints figures
 	@PROVE=1 $(BIN)/pytest -q -s tests/integration/crash/test_thousand.py

@@ -8,6 +8,11 @@ import time
 from tests.simulator.schedule import draw
 from tests.simulator.world import live
 
+
+def say(text: object) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
 if __name__ == "__main__":
     first, count = int(sys.argv[1]), int(sys.argv[2])
     began = time.perf_counter()
@@ -16,10 +21,10 @@ if __name__ == "__main__":
         verdict = live(draw(seed))
         if verdict.problems or count == 1:
             bad += bool(verdict.problems)
-            print(f"seed {seed}: {verdict.problems}")
+            say(f"seed {seed}: {verdict.problems}")
             if count == 1:
-                print(draw(seed))
-                print("\n".join(verdict.trace))
-                print(verdict.digest, verdict.problems)
+                say(draw(seed))
+                say("\n".join(verdict.trace))
+                say(f"{verdict.digest} {verdict.problems}")
     took = time.perf_counter() - began
-    print(f"{count} seeds, {bad} bad, {took:.1f} s, {count / took:.1f}/s")
+    say(f"{count} seeds, {bad} bad, {took:.1f} s, {count / took:.1f}/s")

@@ -10,13 +10,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from connectors.cin7_omni import finding
+from connectors.cin7_omni import finding, validation
 from connectors.cin7_omni import plugin as cin7
-from hub.dispatch import transitions
+from hub.dispatch import policy, transitions
 from hub.dispatch.claims import Claim, ClaimLostError
 from hub.dispatch.flush import Flush
 from hub.dispatch.record import Recorder
 from hub.dispatch.transitions import Transitions
+from hub.inbound import accept
 from hub.merchant import deliveries
 from hub.outcomes import Outcome, SightingKind, Status, Verdict
 from hub.registry import Connector
@@ -48,7 +49,7 @@ def blind_retry() -> Iterator[None]:
 @contextmanager
 def looking_once() -> Iterator[None]:
     """One look that finds nothing is believed; an ERP may finish later what it began."""
-    original = transitions.next_look_at
+    original = policy.next_look_at
 
     def once(lost_at: datetime, looks: int, doubt_looks: Sequence[float]) -> datetime | None:
         return original(lost_at, looks, doubt_looks[:1])
@@ -75,7 +76,7 @@ def adopting_by_reference() -> Iterator[None]:
 @contextmanager
 def preparing_each_time() -> Iterator[None]:
     """Each attempt prepares the request anew instead of sending the frozen one."""
-    original = Flush._deliver
+    original = Flush._deliver  # noqa: SLF001 - broken on purpose
 
     async def anew(self: Flush, rows: Sequence[Delivery]) -> None:
         for row in rows:
@@ -155,7 +156,7 @@ def refusal_believed() -> Iterator[None]:
 @contextmanager
 def older_document_acted_on() -> Iterator[None]:
     """What arrives last counts, not what is newest."""
-    original = world.accept
+    original = accept.accept
 
     async def blind(clock: Any, store: Any, event: Any, **options: Any) -> Any:
         event = replace(event, rma=replace(event.rma, last_updated_at=None))
@@ -193,7 +194,7 @@ def changed_rows_written_over() -> Iterator[None]:
 @contextmanager
 def completed_means_all_came() -> Iterator[None]:
     """A note that the warehouse has completed is taken for received in full."""
-    original = cin7.read_receipt
+    original = validation.read_receipt
 
     def generous(note: CreditNoteRow, *given: Any, **options: Any) -> Any:
         receipt = original(note, *given, **options)

@@ -93,9 +93,9 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             coro.close()
             raise Crashed
         if process is None:
-            return asyncio.Task(coro, loop=self, name=name, context=context)  # type: ignore[arg-type]
+            return asyncio.Task(coro, loop=self, name=name, context=context)
         context = context or _copy()
-        task = asyncio.Task(coro, loop=self, name=name, context=context)  # type: ignore[arg-type]
+        task = asyncio.Task(coro, loop=self, name=name, context=context)
         mine = self._tasks.setdefault(process, [])
         mine.append((task, context))
         if len(mine) > 100:

@@ -1,11 +1,12 @@
 """What must hold, whatever happened. Reads the database with plain SQL, not with the hub's own eyes.
 
-One: *accepted = one document = one write-back, or a visible state with a reason*. Two: no person's action makes
-a second document.
+One: *accepted = one document = one write-back, or a visible state with a reason*. Two: no person's action
+makes a second document.
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -40,14 +41,11 @@ def settled(world: World) -> bool:
     changed = f"{_stamp(world.erp_changed_at + 30)}"
     if polled is None or polled < changed:
         return False
-    if world.schedule.has_jumps and _missing(world):
-        return False  # what a wrong clock made the polls miss is read again after a day
-    return True
+    # What a wrong clock made the polls miss is read again after a day.
+    return not (world.schedule.has_jumps and _missing(world))
 
 
 def _stamp(seconds: float) -> str:
-    from datetime import timedelta
-
     return (BASE + timedelta(seconds=seconds)).isoformat(sep=" ")
 
 
@@ -79,7 +77,7 @@ def _ours(world: World, story: Story) -> list[Record]:
     return [note for note in world.erp.notes() if marked_rma(note["internalComments"]) == story.rma_id]
 
 
-def _delivery(world: World, story: Story) -> list[str]:
+def _delivery(world: World, story: Story) -> list[str]:  # noqa: C901 - one rule a branch, read in order
     row, notes = _row(world, story), _ours(world, story)
     last = story.versions[-1]
     if row is None:
@@ -105,9 +103,9 @@ def _delivery(world: World, story: Story) -> list[str]:
         problems.append(f"it is {status} ({reason}), and note {live[0]['id']} exists")
     elif live and status == "attention" and _is_unexplained(world, story, reason):
         problems.append(f"it needs a person ({reason}), and its own note {live[0]['id']} exists")
-    if status == "skipped" and last.status == CREDITED and last.credited and not is_closed:
-        if "Do not update" not in reason:
-            problems.append(f"it is approved, and nothing is credited: {reason}")
+    is_due = status == "skipped" and last.status == CREDITED and last.credited and not is_closed
+    if is_due and "Do not update" not in reason:
+        problems.append(f"it is approved, and nothing is credited: {reason}")
     if last.status in GONE and status == "done" and row["validation"] != "flagged" and not is_closed:
         problems.append(f"it became {last.status} after it was credited, and nobody is told")
     return problems
@@ -149,16 +147,19 @@ def _goods(world: World, story: Story) -> list[str]:
             f"{units} of {sku} are validated, and it has no document" for sku, units in sorted(back.items())
         ]
     (note, *_) = notes
+    # Whether the hub owes an answer: nobody was asked, nothing stands still, no person has closed it.
+    is_owed = (
+        row["validation"] != "flagged"
+        and not _is_paused(world)
+        and story.rma_id not in world.closed_by_person
+    )
     problems = []
     for sku in sorted({line["code"] for line in note["lineItems"]} | back.keys()):
         came = world.most_received.get((note["id"], sku), Decimal(0))
         if back.get(sku, 0) > came:
             problems.append(f"{back[sku]} of {sku} are validated, and {came} were received")
-        is_void, is_flagged = note["status"] == "VOID", row["validation"] == "flagged"
-        if back.get(sku, 0) < came and not is_void and not is_flagged and not _is_paused(world):
-            if story.rma_id not in world.closed_by_person:
-                problems.append(f"{came} of {sku} were received, and {back.get(sku, 0)} are validated")
-    if note["status"] == "VOID" and row["validation"] != "flagged" and not _is_paused(world):
-        if story.rma_id not in world.closed_by_person:
-            problems.append(f"note {note['id']} was voided, and nobody is told")
+        if back.get(sku, 0) < came and note["status"] != "VOID" and is_owed:
+            problems.append(f"{came} of {sku} were received, and {back.get(sku, 0)} are validated")
+    if note["status"] == "VOID" and is_owed:
+        problems.append(f"note {note['id']} was voided, and nobody is told")
     return problems

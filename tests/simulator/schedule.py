@@ -148,9 +148,12 @@ class Schedule:
 
     def __str__(self) -> str:
         lines = [
-            f"focus={self.focus} looks={self.looks} settings={self.settings} duplicates={self.allows_duplicates} "
-            f"workers={self.workers} lives={[*map(str, self.lives)]} receives_all={self.receives_all} "
-            f"retries_all={self.retries_all}"
+            (
+                f"focus={self.focus} looks={self.looks} settings={self.settings} "
+                f"duplicates={self.allows_duplicates} workers={self.workers} "
+                f"lives={[*map(str, self.lives)]} receives_all={self.receives_all} "
+                f"retries_all={self.retries_all}"
+            )
         ]
         lines += [
             f"rma {story.rma_id} {story.order_name} {[version.status for version in story.versions]}"
@@ -182,7 +185,7 @@ class _Drawing:
         self.allows_duplicates = focus is Focus.WORKERS or self._often(0.8 if focus is Focus.PEOPLE else 0.5)
         count = dice.choice((3, 4, 5) if focus is Focus.WORKERS else (1, 1, 1, 2, 2, 3, 5))
         stories = tuple(self._story(number) for number in range(count))
-        lives: tuple[int, ...] = ()
+        lives: tuple[Life, ...] = ()
         if self._often(0.92):
             lives = self._lives()
             self._faults()
@@ -328,7 +331,7 @@ class _Drawing:
         for _ in range(dice.choice((1, 2)) if not self.allows_duplicates and self._often(0.35) else 0):
             self._do("jump", seconds=dice.choice(JUMPS_S))
         if workers > 1:
-            # One stands still while it works, which is at the start; the other takes over, and then it goes on.
+            # One stands still while it works, which is at the start; the other takes over; then it goes on.
             stalled, span = dice.choice((0, 0, 0, 1)), dice.choice((35, 60, 90))
             before = CLAIM_READ if self._often(0.6) else ""
             self._do("stall", 0.1 + dice.random() * 2, worker=stalled, seconds=span, before=before)

@@ -1,4 +1,4 @@
-"""One simulated world: the platform, the hub's processes, the ERP, the warehouse and the people, for one seed."""
+"""One simulated world, for one seed: platform, hub processes, ERP, warehouse and people."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import os
 import random
 import shutil
 import sqlite3
+import sys
+import traceback
 import zlib
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -41,8 +43,7 @@ from tests.simulator.schedule import Life
 from tests.simulator.store import BASE, CONNECTION, folder, origin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-    from datetime import datetime
+    from collections.abc import Callable, Coroutine, MutableMapping
     from pathlib import Path
 
     from connectors.cin7_omni.sandbox.fields import Record
@@ -225,9 +226,10 @@ class World:
         for engine in self._engines.values():
             engine.process.lives_on()
             engine.ring()
-        while self.accepted != {v.event_id for story in self.schedule.stories for v in story.versions}:
+        events = {v.event_id for story in self.schedule.stories for v in story.versions}
+        while self.accepted != events:  # noqa: ASYNC110 - simulated time, and nobody tells when it is so
             await asyncio.sleep(1)
-        await self._command(lambda process: self._resume(process))
+        await self._command(self._resume)
 
     async def _until_settled(self, when: str) -> None:
         since = self.loop.time()
@@ -255,7 +257,7 @@ class World:
         engine = Doorbell(self, process, Session(process, self.erp), is_alone=self.schedule.workers == 1)
         self._engines[worker] = engine
         ended = process.call(engine.run())
-        process.engine = engine
+        process.engine = engine  # type: ignore[attr-defined]
         self.loop.create_task(self._supervise(worker, engine, ended))
 
     async def _supervise(self, worker: int, engine: Doorbell, ended: asyncio.Future[None]) -> None:
@@ -421,10 +423,10 @@ class World:
     async def _do_resume(self) -> None:
         await self._command(self._resume)
 
-    async def _resume(self, process: SimulatedProcess) -> None:
+    async def _resume(self, _process: SimulatedProcess) -> None:
         await connections.resume(await connections.get(await stores.get(), CONNECTION))
 
-    async def _do_edit_settings(self, pick: int, at_once: int) -> None:
+    async def _do_edit_settings(self, pick: int, at_once: int) -> None:  # noqa: ARG002 - every action is given both
         """Settings that change what would be prepared now."""
 
         async def act(process: SimulatedProcess) -> None:
@@ -438,7 +440,7 @@ class World:
         row = await connections.get(await stores.get(), CONNECTION)
         await connections.edit(process.hub, row, {"poll_interval_s": "14400"})
 
-    async def _do_switch_method(self, pick: int, at_once: int) -> None:
+    async def _do_switch_method(self, pick: int, at_once: int) -> None:  # noqa: ARG002 - every action is given both
         async def act(process: SimulatedProcess) -> None:
             store = await stores.get()
             method = await methods.get(store, "Send it yourself")
@@ -449,7 +451,7 @@ class World:
 
         await self._at_once(1, act)
 
-    async def _do_poll(self, pick: int, at_once: int) -> None:
+    async def _do_poll(self, pick: int, at_once: int) -> None:  # noqa: ARG002 - every action is given both
         async def act(process: SimulatedProcess) -> None:
             session: Any = Session(process, self.erp)
             await poll_now(process.hub, session, origin().connection_id, owner=f"{process.name}")
@@ -569,8 +571,6 @@ class Doorbell(Engine):
         due = self._world.peek.execute(_DUE).fetchone()[0]
         if due is None:
             return IDLE_S if self._is_alone else OTHERS_S
-        from datetime import datetime
-
         now = self._hub.clock.now()
         moments = [datetime.fromisoformat(due), *self._not_before.values()]
         longest = IDLE_S if self._is_alone else OTHERS_S
@@ -588,7 +588,7 @@ SELECT min(due) FROM (
 """
 
 
-def _only_told(logger: Any, method: str, event: dict[str, Any]) -> Any:
+def _only_told(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Any:
     """Keeps what the hub logs, for the oracle."""
     process = PROCESS.get()
     if isinstance(process, SimulatedProcess) and not process.is_dead:
@@ -596,9 +596,6 @@ def _only_told(logger: Any, method: str, event: dict[str, Any]) -> Any:
         text = f"{event['event']}: {event.get('error', event.get('reason', ''))}"
         world.tell(f"{process.name} logs {text}")
         if event["event"] in {"work on a connection broke off", "connector bug"}:
-            import sys
-            import traceback
-
             why = "".join(traceback.format_exception(*sys.exc_info())[-6:]) if sys.exc_info()[0] else ""
             if "locked" not in why:
                 world.problems.append(f"the hub has a bug: {text} {why}{event.get('traceback', '')}")
