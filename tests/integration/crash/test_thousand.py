@@ -1,7 +1,8 @@
 """A thousand returns, twenty kills at random times, and an ERP in which every kind of fault strikes.
 
-In every run of the tests the faults end soon after the last kill, so that it takes less than a minute.
-`make prove` leaves them on to the end, which takes minutes: the hub's waits grow with an ERP that stays bad.
+With all of them at ten percent, four calls of five go wrong, and the hub's waits grow with an ERP that stays
+bad. So the faults end some time after the last kill: soon in every run of the tests, which then takes less
+than a minute, and after minutes, for several seeds, in `make prove`.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ CHANCE = 0.1
 SHORT = {"hang": 0.1, "slow": 0.1, "apply_late_after_drop": 0.8, "too_many_requests": 1.0}
 """Seconds, for faults that take time."""
 STORM_AFTER_KILLS_S = 5.0
-PATIENCE_S = 900.0
+LONG_STORM_S = 120.0
+PATIENCE_S = 300.0
 
 
 def order_faults(scene: Scene) -> None:
@@ -70,16 +72,16 @@ async def resume_when_paused(scene: Scene) -> None:
 
 
 async def test_a_thousand_returns_and_twenty_kills(tmp_path: Path) -> None:
-    await play(tmp_path, seed=20, is_storm_endless=False)
+    await play(tmp_path, seed=20, storm_after_kills_s=STORM_AFTER_KILLS_S)
 
 
 @pytest.mark.skipif("PROVE" not in os.environ, reason="takes minutes: make prove")
 @pytest.mark.parametrize("seed", [1, 2, 3])
-async def test_a_thousand_returns_and_faults_to_the_end(tmp_path: Path, seed: int) -> None:
-    await play(tmp_path, seed=seed, is_storm_endless=True)
+async def test_a_thousand_returns_and_a_long_storm(tmp_path: Path, seed: int) -> None:
+    await play(tmp_path, seed=seed, storm_after_kills_s=LONG_STORM_S)
 
 
-async def play(folder: Path, *, seed: int, is_storm_endless: bool) -> None:
+async def play(folder: Path, *, seed: int, storm_after_kills_s: float) -> None:
     dice = random.Random(seed)  # noqa: S311 - repeatable, not secret
     began = time.monotonic()
     # What is proved is the writing. Looks at orders and polls would only meet faults, nearly every time.
@@ -94,9 +96,8 @@ async def play(folder: Path, *, seed: int, is_storm_endless: bool) -> None:
             await live(scene, hub, dice, range(first, first + share))
         killed_in = time.monotonic() - began
         serving = scene.commands.start("serve", "--port", "0")
-        if not is_storm_endless:
-            await asyncio.sleep(STORM_AFTER_KILLS_S)
-            scene.sandbox.clear_faults()
+        await asyncio.sleep(storm_after_kills_s)
+        scene.sandbox.clear_faults()
         in_storm = len(scene.sandbox.documents())
         await scene.until(scene.is_sent, PATIENCE_S)
         person.cancel()
