@@ -34,10 +34,8 @@ demo: .venv/demo.stamp  ## Install, then run the main job against a sandbox
 test: .venv/dev.stamp  ## Install, then run all tests
 	@$(BIN)/pytest -n 2 --dist worksteal -q
 
-SEED ?= 1
-SEEDS ?= 1
-simulate: .venv/dev.stamp  ## Run the simulator: SEEDS=1000 for many, SEED=123 to replay one with its trace
-	@$(BIN)/python -m tests.simulator $(SEED) $(SEEDS)
+simulate: .venv/dev.stamp  ## Simulate the hub in many worlds: SEEDS=10000; one of them again, told in full: SEED=123
+	@$(BIN)/python -m tests.simulator $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),2000))
 
 prove: .venv/dev.stamp  ## Install, then 1,000 returns, 20 kills and faults to the end; takes minutes, prints figures
 	@PROVE=1 $(BIN)/pytest -q -s tests/integration/crash/test_thousand.py

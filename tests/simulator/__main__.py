@@ -1,30 +1,72 @@
-"""`make simulate`: any number of seeds, or one again with all that happened in it."""
+"""`make simulate`: any number of seeds; or one again, with all that happened in it."""
 
 from __future__ import annotations
 
+import argparse
+import os
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
+from typing import TYPE_CHECKING
 
-from tests.simulator.schedule import draw
-from tests.simulator.world import live
+from tests.simulator.drawing import draw
+from tests.simulator.running import live, simulate
+from tests.simulator.verdict import report
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+AT_ONCE = 50
 
 
-def say(text: object) -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs it; 1 when a promise was broken."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulator", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=2_000, help="how many, from --first on")
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--seed", type=int, help="this one only, told in full")
+    parser.add_argument("--digests", action="store_true", help="print what tells two runs apart")
+    given = parser.parse_args(arguments)
+    if given.seed is not None:
+        return _one(given.seed)
+    seeds = range(given.first, given.first + given.seeds)
+    if given.digests:
+        for seed in seeds:
+            _say(f"{seed} {live(draw(seed)).digest:08x}")
+        return 0
+    return _many(seeds)
+
+
+def _one(seed: int) -> int:
+    verdict = live(draw(seed))
+    _say(str(draw(seed)))
+    for line in verdict.trace:
+        _say(line)
+    _say(f"seed {seed}: {verdict.documents} notes, digest {verdict.digest:08x}")
+    _say("\n".join(verdict.problems) or "every promise held")
+    return int(bool(verdict.problems))
+
+
+def _many(seeds: range) -> int:
+    began, done, bad = time.monotonic(), 0, 0
+    chunks = [seeds[start : start + AT_ONCE] for start in range(0, len(seeds), AT_ONCE)]
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        for chunk, verdicts in zip(chunks, pool.map(simulate, chunks), strict=True):
+            done += len(chunk)
+            bad += len(verdicts)
+            for verdict in verdicts:
+                _say(report(verdict))
+            if sys.stderr.isatty():
+                sys.stderr.write(f"\r{done} of {len(seeds)} seeds, {bad} broke a promise")
+    took = time.monotonic() - began
+    _say(f"\n{len(seeds)} seeds in {took:.0f} s ({len(seeds) / took:.1f} a second), {bad} broke a promise")
+    return int(bool(bad))
+
+
+def _say(text: str) -> None:
     sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    first, count = int(sys.argv[1]), int(sys.argv[2])
-    began = time.perf_counter()
-    bad = 0
-    for seed in range(first, first + count):
-        verdict = live(draw(seed))
-        if verdict.problems or count == 1:
-            bad += bool(verdict.problems)
-            say(f"seed {seed}: {verdict.problems}")
-            if count == 1:
-                say(draw(seed))
-                say("\n".join(verdict.trace))
-                say(f"{verdict.digest} {verdict.problems}")
-    took = time.perf_counter() - began
-    say(f"{count} seeds, {bad} bad, {took:.1f} s, {count / took:.1f}/s")
+    sys.exit(main())

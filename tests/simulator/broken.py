@@ -6,7 +6,7 @@ Each is one small change of the kind that a hurried edit might bring, in force w
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -23,7 +23,8 @@ from hub.outcomes import Outcome, SightingKind, Status, Verdict
 from hub.registry import Connector
 from hub.store.database import in_transaction
 from hub.store.models import Connection, Delivery
-from tests.simulator import world
+from tests.simulator import actions
+from tests.simulator.schedule import Focus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -162,7 +163,7 @@ def older_document_acted_on() -> Iterator[None]:
         event = replace(event, rma=replace(event.rma, last_updated_at=None))
         return await original(clock, store, event, **options)
 
-    with patch.object(world, "accept", blind):
+    with patch.object(actions, "accept", blind):
         yield
 
 
@@ -206,21 +207,39 @@ def completed_means_all_came() -> Iterator[None]:
         yield
 
 
-VARIANTS: dict[str, Callable[[], AbstractContextManager[None]]] = {
-    each.__name__: each
-    for each in (
-        blind_retry,
-        looking_once,
-        adopting_by_reference,
-        preparing_each_time,
-        cursor_before_rows,
-        claim_not_read_again,
-        attempt_not_written_first,
-        orphans_sent_again,
-        refusal_believed,
-        older_document_acted_on,
-        retried_without_a_look,
-        changed_rows_written_over,
-        completed_means_all_came,
-    )
-}
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """One broken hub.
+
+    Attributes:
+        breaks: in force within its block.
+        focus: the kind of seed that should show it.
+        sign: part of what the oracle says of it.
+    """
+
+    breaks: Callable[[], AbstractContextManager[None]]
+    focus: Focus
+    sign: str
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return self.breaks.__name__
+
+
+_TWICE = "credit notes were made"
+VARIANTS = (
+    Variant(breaks=blind_retry, focus=Focus.DOUBT, sign=_TWICE),
+    Variant(breaks=looking_once, focus=Focus.DOUBT, sign=_TWICE),
+    Variant(breaks=adopting_by_reference, focus=Focus.PEOPLE, sign="which a stranger wrote"),
+    Variant(breaks=preparing_each_time, focus=Focus.DOUBT, sign="another request was sent than before"),
+    Variant(breaks=cursor_before_rows, focus=Focus.GOODS, sign="were received, and 0 are validated"),
+    Variant(breaks=claim_not_read_again, focus=Focus.WORKERS, sign=_TWICE),
+    Variant(breaks=attempt_not_written_first, focus=Focus.CRASHES, sign=_TWICE),
+    Variant(breaks=orphans_sent_again, focus=Focus.CRASHES, sign=_TWICE),
+    Variant(breaks=refusal_believed, focus=Focus.DOUBT, sign="and its own note"),
+    Variant(breaks=older_document_acted_on, focus=Focus.CHANGES, sign="RMA"),
+    Variant(breaks=retried_without_a_look, focus=Focus.PEOPLE, sign=_TWICE),
+    Variant(breaks=changed_rows_written_over, focus=Focus.CHANGES, sign="is told"),
+    Variant(breaks=completed_means_all_came, focus=Focus.GOODS, sign="are validated, and"),
+)

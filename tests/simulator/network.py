@@ -60,7 +60,10 @@ class Erp:
         self.is_down = False
         self.slowest_s = LINE_S
         self.dice = world.dice("line")
-        self.books = Books(world.dice("books").randrange(10_000, 90_000))
+        self.books = Books(
+            world.dice("books").randrange(10_000, 90_000),
+            has_unique_references=not world.schedule.allows_duplicates,
+        )
         branch = {"id": self.books.new_id(), "company": "Main Warehouse", "isActive": True}
         self.books.add("Branches", blank_record(RESOURCES["Branches"].table) | branch)
         self._faults = FaultBox(world.dice("faults"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import copy
+import functools
 import os
 import random
 import sqlite3
@@ -146,6 +147,7 @@ class Origin:
         self.connection_id = ""
         self._context = TortoiseContext()
         self.image = asyncio.run(self._make())
+        self.renew()
 
     async def _make(self) -> bytes:
         with tempfile.TemporaryDirectory() as folder:
@@ -167,12 +169,16 @@ class Origin:
                     await methods.point_at(await methods.add(store, name, kind), added.row, None)
                 await methods.add(store, UNBOUND, MethodType.DROP_OFF)
                 await methods.add(store, "Keep it", MethodType.NO_SHIPMENT_REQUIRED)
-            with self._context:
-                await self._context.init(config=configuration(environment))
             raw = sqlite3.connect(environment.database_file)
             raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             raw.close()
             return environment.database_file.read_bytes()
+
+    def renew(self) -> None:
+        """Binds the models to this again: whoever opens a database in this Python process takes them."""
+        context = self._context = TortoiseContext()
+        with context:
+            asyncio.run(context.init(config=configuration(self.environment)))
 
     def context(self, process: SimulatedProcess, file: Path) -> TortoiseContext:
         """Tortoise's state for one process: models are shared, the database connection is its own."""
@@ -187,14 +193,10 @@ class Origin:
         return context
 
 
-_origins: list[Origin] = []
-
-
+@functools.cache
 def origin() -> Origin:
     """The one of this Python process."""
-    if not _origins:
-        _origins.append(Origin())
-    return _origins[0]
+    return Origin()
 
 
 def folder() -> Path:

@@ -10,6 +10,7 @@ from hub.dispatch.policy import (
     RETRY_AFTER_LONGEST,
     RETRY_FIRST,
     RETRY_LONGEST,
+    failed_look_wait,
     next_look_at,
     retry_wait,
 )
@@ -57,3 +58,11 @@ def test_all_tries_together_outlast_half_a_day_of_the_remote_being_away() -> Non
 def test_looks_count_from_the_loss_and_come_to_an_end() -> None:
     looks = [next_look_at(LOST, number, (5, 60, 300)) for number in range(4)]
     assert looks == [*(LOST + timedelta(seconds=each) for each in (5, 60, 300)), None]
+
+
+@given(st.timedeltas(min_value=-timedelta(days=1), max_value=timedelta(days=3)))
+def test_failed_looks_grow_rarer_within_bounds_also_when_the_clock_is_set_back(doubt_for: timedelta) -> None:
+    wait = failed_look_wait(doubt_for)
+    assert wait == min(max(doubt_for / 2, RETRY_FIRST), RETRY_LONGEST)
+    assert failed_look_wait(doubt_for, asked=timedelta(hours=1)) == timedelta(hours=1)
+    assert failed_look_wait(doubt_for, asked=timedelta(days=9)) == RETRY_AFTER_LONGEST
