@@ -10,12 +10,19 @@ from tortoise.exceptions import IntegrityError
 from hub.crashpoints import CrashPoint, reach
 from hub.errors import EventError
 from hub.inbound.deciding import decide, place, store_items
-from hub.inbound.later import is_approved_again, look_then_prepare_anew, take_note, withdraw
+from hub.inbound.later import (
+    is_approved_again,
+    look_then_prepare_anew,
+    persons_word,
+    take_note,
+    take_note_of_closed,
+    withdraw,
+)
 from hub.outcomes import Status
 from hub.routing import Decision, is_past_approval
 from hub.store.database import in_transaction
 from hub.store.models import Delivery, Event, Rma, Store
-from hub.store.timeline import KIND_LENGTH, tell
+from hub.store.timeline import EDITED, KIND_LENGTH, RESOLVED, tell
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -162,8 +169,12 @@ async def _apply(clock: Clock, row: Rma, event: IncomingEvent, event_id: str) ->
     row.last_updated_at = rma.last_updated_at or row.last_updated_at
     await row.save()
     delivery = await Delivery.filter(rma_id=row.id).select_for_update().first()
-    if delivery is not None and not _is_decided_anew(delivery, rma, previous):
-        if is_approved_again(delivery, rma, previous):
+    word = await persons_word(row, delivery) if delivery is not None else None
+    is_persons = word in {RESOLVED, EDITED}
+    if delivery is not None and (is_persons or not _is_decided_anew(delivery, rma, previous)):
+        if word == RESOLVED:
+            await take_note_of_closed(row, delivery, rma, previous, now)
+        elif is_approved_again(delivery, rma, previous):
             await look_then_prepare_anew(row, delivery, now)
         else:
             await take_note(row, delivery, rma, previous, now)

@@ -9,14 +9,55 @@ from typing import TYPE_CHECKING
 from hub.inbound.document import parse_rma
 from hub.outcomes import Status, ValidationState, Verdict
 from hub.routing import is_not_approved, is_past_approval
-from hub.store.models import Connection, RmaItem
-from hub.store.timeline import tell
+from hub.store.models import Connection, RmaItem, TimelineEntry
+from hub.store.timeline import EDITED, HANDED_BACK, RESOLVED, tell
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from hub import rma as domain
     from hub.store.models import Delivery, Rma
+
+
+async def persons_word(row: Rma, delivery: Delivery) -> str | None:
+    """What a person did last with a delivery that has no document: a kind of sentence; None for nothing.
+
+    Read from the RMA's story: whoever shortens stories must keep these sentences.
+    """
+    if delivery.document_id is not None:
+        return None
+    kinds = (RESOLVED, EDITED, HANDED_BACK)
+    last = await TimelineEntry.filter(rma_id=row.id, kind__in=kinds).order_by("-id").first()
+    return last.kind if last else None
+
+
+async def take_note_of_closed(
+    row: Rma, delivery: Delivery, rma: domain.Rma, previous: str, now: datetime
+) -> None:
+    """A new state of an RMA whose delivery a person has closed: they may have credited it by hand.
+
+    So it never goes out by itself again. A new approval asks the person, who may hand it back.
+    """
+    is_approval = not is_not_approved(rma.status) and not is_past_approval(rma) and rma.status != previous
+    if delivery.status is not Status.SKIPPED or not is_approval:
+        text = f"The RMA arrived as {rma.status}. A person has closed its delivery, and it stays so."
+        await tell(row.id, now, "rma.updated", text)
+        return
+    delivery.status, delivery.verdict, delivery.next_attempt_at = Status.ATTENTION, None, None
+    delivery.reason = f"the RMA is {rma.status} again, and a person closed its delivery ({delivery.reason})"
+    delivery.fix = (
+        f"if it is to be credited now, run `hub deliveries retry {delivery.id}`; if it is credited already, "
+        f"`hub deliveries resolve {delivery.id} --note TEXT`"
+    )
+    await _save(delivery, now)
+    text = f"Needs a person: {delivery.reason}. To mend it: {delivery.fix}."
+    await tell(row.id, now, "delivery.attention", text)
+
+
+async def _save(delivery: Delivery, now: datetime) -> None:
+    delivery.version += 1
+    delivery.updated_at = now
+    await delivery.save()
 
 
 async def take_note(row: Rma, delivery: Delivery, rma: domain.Rma, previous: str, now: datetime) -> None:
@@ -48,9 +89,7 @@ async def withdraw(delivery: Delivery, status: str, now: datetime) -> None:
     reason = withdrawn(status, attempts=delivery.attempts)
     delivery.status, delivery.verdict, delivery.reason = Status.SKIPPED, Verdict.SKIPPED, reason
     delivery.next_attempt_at, delivery.fix = None, ""
-    delivery.version += 1
-    delivery.updated_at = now
-    await delivery.save()
+    await _save(delivery, now)
     await tell(delivery.rma_id, now, "delivery.skipped", f"Nothing is credited: {reason}.")
 
 
@@ -88,10 +127,8 @@ async def look_then_prepare_anew(row: Rma, delivery: Delivery, now: datetime) ->
             f"`hub deliveries resolve {delivery.id} --note TEXT`"
         )
         text = f"Needs a person: {delivery.reason}. To mend it: {delivery.fix}."
-    delivery.version += 1
-    delivery.updated_at = now
-    await delivery.save()
-    await tell(row.id, now, "delivery.handed_back" if is_open else "delivery.attention", text)
+    await _save(delivery, now)
+    await tell(row.id, now, HANDED_BACK if is_open else "delivery.attention", text)
 
 
 def _cancelled(delivery: Delivery, status: str) -> str:

@@ -16,7 +16,7 @@ from hub.rma_update.apply import FLAGGED, state_of
 from hub.routing import Decision, is_not_approved
 from hub.store.database import in_transaction
 from hub.store.models import Attempt, Connection, Delivery, Exchange, Rma, RmaItem, TimelineEntry
-from hub.store.timeline import tell
+from hub.store.timeline import EDITED, HANDED_BACK, RESOLVED, tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -163,7 +163,7 @@ async def edit(hub: Hub, delivery: Delivery, request: str) -> str:
         row.next_attempt_at, row.retries = now, 0
         await _save(row, now)
         text = f"A person wrote the request by hand. It is sent as {answer.reference!r}."
-        await tell(row.rma_id, now, "delivery.edited", text)
+        await tell(row.rma_id, now, EDITED, text)
     return f"the edited request is sent as {answer.reference!r}"
 
 
@@ -185,7 +185,7 @@ async def _look_first(row: Delivery, now: datetime, text: str) -> None:
     row.status, row.next_attempt_at, row.looks, row.retries = Status.IN_DOUBT, now, 0, 0
     row.lost_at = (last.finished_at or last.started_at) if last else now
     await _save(row, now)
-    await tell(row.rma_id, now, "delivery.handed_back", text)
+    await tell(row.rma_id, now, HANDED_BACK, text)
 
 
 def _check_waits_for_person(row: Delivery, verb: str, *, is_gone: bool = False) -> None:
@@ -236,7 +236,7 @@ async def resolve(clock: Clock, delivery: Delivery, note: str, document_id: str 
             row.reason = f"closed by a person: {note.strip()}"
         await _save(row, now)
         await _lift_flags(rma)
-        await tell(row.rma_id, now, "delivery.resolved", f"A person closed this: {note.strip()}.")
+        await tell(row.rma_id, now, RESOLVED, f"A person closed this: {note.strip()}.")
     return f"it is {row.status}" + (f" with document {row.document_id}" if row.document_id else "")
 
 
@@ -346,7 +346,7 @@ async def _route_again(row: Delivery, rma: Rma, clock: Clock) -> str:
     decided = await take_as_it_is(rma)
     if decided.decision is Decision.NONE:
         raise ConflictError(f"retry delivery {row.id}", why=decided.reason, fix="nothing is due now")
-    await tell(row.rma_id, now, "delivery.handed_back", "A person asked for another try.")
+    await tell(row.rma_id, now, HANDED_BACK, "A person asked for another try.")
     await place(row, decided, now)
     if decided.decision is Decision.SEND:
         return "it is prepared anew and sent"

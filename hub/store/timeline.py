@@ -12,6 +12,12 @@ if TYPE_CHECKING:
 
 KIND_LENGTH = 40
 """Most characters of a kind."""
+RESOLVED = "delivery.resolved"
+"""A person closed a delivery."""
+EDITED = "delivery.edited"
+"""A person wrote the request by hand."""
+HANDED_BACK = "delivery.handed_back"
+"""A delivery that had ended is the hub's to work on again."""
 
 
 def entry(rma: int, at: datetime, kind: str, text: str) -> TimelineEntry:

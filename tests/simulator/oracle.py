@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from connectors.cin7_omni.marker import marked_rma
+from hub.store.timeline import EDITED, HANDED_BACK, RESOLVED
 from tests.simulator.schedule import CREDITED, GONE
 from tests.simulator.store import BASE
 
@@ -49,8 +50,29 @@ def judge(world: World) -> list[str]:
     problems = [f"event {each} was accepted and is not there" for each in sorted(world.accepted - known)]
     for story in _stories(world):
         seen = _Return(world, story)
-        problems += [f"RMA {story.rma_id}: {each}" for each in (*seen.delivered(), *seen.goods())]
+        problems += [
+            f"RMA {story.rma_id}: {each}"
+            for each in (*seen.delivered(), *seen.goods(), *_sent_after_closing(world, story))
+        ]
     return problems
+
+
+def _sent_after_closing(world: World, story: Story) -> list[str]:
+    """What a person closed goes out again only when a person says so."""
+    told = world.peek.execute(
+        "SELECT t.kind, t.text FROM timeline_entry t JOIN rma r ON r.id = t.rma_id "
+        "WHERE r.rma_id = ? ORDER BY t.id",
+        (story.rma_id,),
+    )
+    is_closed = False
+    for entry in told:
+        if entry["kind"] == RESOLVED:
+            is_closed = True
+        elif entry["kind"] in {EDITED, HANDED_BACK} and entry["text"].startswith("A person"):
+            is_closed = False
+        elif entry["kind"] == "delivery.sent" and is_closed:
+            return ["it was sent after a person had closed it"]
+    return []
 
 
 def _stories(world: World) -> tuple[Story, ...]:
