@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.running import Json, facts, finish, out, with_hub
+from cli.running import Json, facts, finish, out, say, with_hub
 
 if TYPE_CHECKING:
     from hub.core import Hub
@@ -77,6 +77,8 @@ def _ready(hub: Hub, url: str, *, as_json: bool) -> None:
     from cli.running import print_json
 
     where = hub.environment.database_file if hub.environment.is_sqlite else "postgres"
+    if not hub.environment.is_sqlite:
+        say("warning: this version has no engine for PostgreSQL: returns are kept, and nothing is sent")
     if as_json:
         print_json({"url": url, "database": str(where)})
     else:

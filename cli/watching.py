@@ -62,6 +62,10 @@ def doctor(as_json: Json = False) -> None:
         found = []
         if environment.is_sqlite and not is_engine_running(environment):
             found.append("the engine is not running: nothing is sent until `hub serve` runs")
+        if not environment.is_sqlite:
+            found.append(
+                "this version has no engine for PostgreSQL yet: returns are kept and nothing is sent"
+            )
         found += [f"{each.problem}" for each in hub.registry.found if each.problem]
         shown = [
             {"store": store.name, **_shown(await health.health(hub, row))}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hub.crashpoints import CrashPoint, reach
 from hub.dispatch.batch import halving
 from hub.dispatch.due import due
-from hub.dispatch.opening import views
+from hub.dispatch.opening import UnreadableError, views
 from hub.dispatch.record import Recorder
 from hub.dispatch.transitions import after_refusal, recognised
 from hub.errors import InDoubtError, PluginError, RejectedError
@@ -76,7 +76,18 @@ class Flush:
             .limit(most)
         )
 
+    async def _read(self, rows: Sequence[Delivery]) -> list[Delivery]:
+        """Hands what cannot be read to a person. Gives the others."""
+        try:
+            await views(rows, self._opened.row)
+        except UnreadableError as error:
+            await self._record.unreadable([row for row in rows if row.id in error.reasons], error.reasons)
+            return [row for row in rows if row.id not in error.reasons]
+        return list(rows)
+
     async def _look(self, rows: Sequence[Delivery]) -> None:
+        if not (rows := await self._read(rows)):
+            return
         answers = await self._find(await views(rows, self._opened.row))
         reach(CrashPoint.LOOK_AFTER_ANSWER)
         await self._record.sighted(rows, answers)
@@ -98,7 +109,7 @@ class Flush:
         return [recognised(each) for each in answers] if self._has_forgotten else answers
 
     async def _deliver(self, rows: Sequence[Delivery]) -> None:
-        rows = await self._record.still_approved(rows)
+        rows = await self._record.still_approved(await self._read(rows))
         fresh = [row for row in rows if row.request is None]
         ready = [row for row in rows if row.request is not None]
         if fresh:

@@ -13,7 +13,7 @@ from hub import hookspecs
 from hub.dispatch.frozen import prepared_of
 from hub.dispatch.http import LoggedSession
 from hub.dispatch.policy import DOUBT_LOOKS
-from hub.errors import ConfigError, PluginError
+from hub.errors import ConfigError, EventError, HubError, PluginError
 from hub.inbound.document import parse_rma
 from hub.store import models
 
@@ -148,8 +148,26 @@ def open_connection(
     return OpenedConnection(row=row, connector=connector, view=view, session=session)
 
 
+class UnreadableError(HubError):
+    """Stored RMAs that this version cannot read; their neighbours can still be worked on.
+
+    Attributes:
+        reasons: delivery → what is wrong with its RMA.
+    """
+
+    code = "unreadable"
+
+    def __init__(self, reasons: Mapping[str, str]) -> None:
+        super().__init__("read stored RMAs", why="; ".join(reasons.values()))
+        self.reasons = reasons
+
+
 async def views(rows: Sequence[models.Delivery], connection: models.Connection) -> list[hookspecs.Delivery]:
-    """The deliveries as hooks see them, in order."""
+    """The deliveries as hooks see them, in order.
+
+    Raises:
+        UnreadableError: names those whose stored RMA cannot be read, as after an upgrade that reads stricter.
+    """
     ids = [row.id for row in rows]
     rmas = {rma.id: rma for rma in await models.Rma.filter(id__in=[row.rma_id for row in rows])}
     credited: dict[int, set[str]] = {}
@@ -183,4 +201,12 @@ async def views(rows: Sequence[models.Delivery], connection: models.Connection) 
             document_id=row.document_id,
         )
 
-    return [view(row) for row in rows]
+    seen, unreadable = [], {}
+    for row in rows:
+        try:
+            seen.append(view(row))
+        except EventError as error:
+            unreadable[row.id] = str(error)
+    if unreadable:
+        raise UnreadableError(unreadable)
+    return seen

@@ -34,8 +34,20 @@ class PollReport:
     rmas: tuple[str, ...]
 
 
-async def poll(hub: Hub, opened: OpenedConnection, claim: Claim) -> PollReport:
+PAGES_AT_ONCE = 5
+"""Most pages the engine reads before it looks whether something is to be sent: about two seconds for Cin7."""
+
+
+async def poll(
+    hub: Hub, opened: OpenedConnection, claim: Claim, *, most_pages: int | None = None
+) -> PollReport:
     """Reads page after page until nothing is left; each page is stored together with its cursor.
+
+    Args:
+        hub: the hub.
+        opened: whose ERP.
+        claim: checked with every page.
+        most_pages: stops after so many, and the next turn goes on there at once; None reads them all.
 
     Raises:
         HubError: the ERP could not be read; pages before it are stored, and the next cycle goes on there.
@@ -60,6 +72,9 @@ async def poll(hub: Hub, opened: OpenedConnection, claim: Claim) -> PollReport:
             documents += len(page.receipts)
             if not page.more:
                 break
+            if pages == most_pages:
+                await Connection.filter(id=row.id).update(next_poll_at=hub.clock.now())
+                return PollReport(pages=pages, documents=documents, rmas=tuple(sorted(rmas)))
     except HubError as error:
         await _failed(hub, opened, error)
         raise

@@ -17,7 +17,7 @@ from hub.store.models import Attempt, Connection, Delivery, Rma, TimelineEntry
 from hub.store.timeline import entry
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from hub.core import Hub
@@ -140,6 +140,23 @@ class Recorder:
             reach(CrashPoint.PREPARE_BEFORE_COMMIT)
         reach(CrashPoint.PREPARE_AFTER_COMMIT)
         return [row for row in ready if row.id in written]
+
+    async def unreadable(self, rows: Sequence[Delivery], reasons: Mapping[str, str]) -> None:
+        """Hands deliveries to a person whose stored RMA this version cannot read."""
+        now = self._clock.now()
+        fix = f"look in {self._opened.connector.schema.title} for its document, then close it with "
+        story = [
+            self._rows.attention(
+                row,
+                now,
+                f"the stored RMA cannot be read: {reasons[row.id]}",
+                f"{fix}`hub deliveries resolve {row.id} --note TEXT`; and report this",
+                Verdict.REJECTED,
+            )
+            for row in rows
+        ]
+        async with in_transaction():
+            await self._save(rows, story)
 
     async def still_approved(self, rows: Sequence[Delivery]) -> list[Delivery]:
         """Withdraws rows whose RMA is not approved any more. Gives the others."""

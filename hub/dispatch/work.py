@@ -11,7 +11,7 @@ from hub.dispatch.claims import ClaimLostError, claim
 from hub.dispatch.flush import Flush
 from hub.dispatch.opening import open_connection
 from hub.dispatch.policy import FURTHEST
-from hub.dispatch.poll import poll
+from hub.dispatch.poll import PAGES_AT_ONCE, poll
 from hub.dispatch.waiting import claim_in_turn
 from hub.errors import HubError
 from hub.store.models import Connection
@@ -64,7 +64,7 @@ async def work(hub: Hub, http: aiohttp.ClientSession, connection_id: str, *, own
 async def _poll_or_tell(hub: Hub, opened: OpenedConnection, held: Claim) -> None:
     """A poll that fails has put itself off; what is to be sent meanwhile does not wait for it."""
     try:
-        await poll(hub, opened, held)
+        await poll(hub, opened, held, most_pages=PAGES_AT_ONCE)
     except ClaimLostError:
         raise
     except HubError as error:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from hub.errors import EventError
 from hub.inbound.document import parse_rma
 from hub.outcomes import ReceiptVerdict, ValidationState, Verdict
 from hub.rma_update.dealing import ItemValidation, deal
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from hub.outcomes import Receipt
+    from hub.rma import Item
     from hub.rma_update.dealing import Dealt
 
 FLAGGED = "validation.flagged"
@@ -50,11 +52,18 @@ async def apply_receipts(connection_id: str, source: str, receipts: Sequence[Rec
 async def _apply(delivery: Delivery, receipt: Receipt, source: str) -> bool:
     rma = delivery.rma
     rows = await RmaItem.filter(rma_id=rma.id, is_credited=True).order_by("position")
-    approved = parse_rma(json.loads(rma.approved_document or rma.document, parse_float=Decimal))
-    credited = {row.returned_item_id for row in rows}
-    items = [item for item in approved.items if item.returned_item_id in credited]
+    receipt = _believed(delivery, receipt)
+    items: list[Item] = []
+    try:
+        approved = parse_rma(json.loads(rma.approved_document or rma.document, parse_float=Decimal))
+        credited = {row.returned_item_id for row in rows}
+        items = [item for item in approved.items if item.returned_item_id in credited]
+    except EventError as error:
+        # As after an upgrade that reads stricter: a person looks, and the other RMAs are not held up.
+        reason = f"the stored RMA cannot be read, so its goods cannot be told apart: {error}"
+        receipt = replace(receipt, verdict=ReceiptVerdict.FLAG, reason=reason)
     held = {row.returned_item_id: held_of(row, row.validated_at) for row in rows if row.validated_at}
-    dealt = deal(items, _believed(delivery, receipt), held)
+    dealt = deal(items, receipt, held)
     await Delivery.filter(id=delivery.id).update(seen_at=receipt.seen_at)
     for row in rows:
         if row.returned_item_id in dealt.changes:

@@ -6,10 +6,13 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from hub.dispatch import work as dispatch_work
 from tests.support.documents import rma, unit
 from tests.support.stage import open_stage
 
 if TYPE_CHECKING:
+    import pytest
+
     from hub.environment import Environment
     from tests.support.stage import Stage
 
@@ -124,3 +127,25 @@ async def test_poll_that_fails_is_told_and_the_next_one_goes_on(ready: Environme
         await stage.work()
         assert await returned(stage) == ("full", [True])
         assert not (await stage.connection()).last_error
+
+
+async def test_live_return_does_not_wait_for_a_long_poll(
+    ready: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch_work, "PAGES_AT_ONCE", 1)
+    quick = {"look_up_orders": "off", "check_double_credit": "off", "poll_interval_s": "60"}
+    async with open_stage(ready, **quick) as stage:
+        for number in range(1000, 1520):
+            await stage.submit(rma(str(number), order_name=f"#{number}"))
+        await stage.settle()
+        stage.time.set_forward(timedelta(seconds=61))
+        await stage.work()
+        assert (await stage.connection()).polled_at is None, "the first turn ends in the middle of the poll"
+        before = len(stage.sandbox.calls())
+        await stage.submit(rma("900"))
+        await stage.work()
+        calls = [call["method"] for call in stage.sandbox.calls()[before:]]
+        assert calls[0] == "POST"
+        for _ in range(5):
+            await stage.work()
+        assert (await stage.connection()).polled_at is not None, "the poll goes on where it was"
