@@ -78,7 +78,7 @@ async def _submitted(hub: Hub, owner: Store, accepted: Accepted) -> dict[str, An
 
 def _is_engine_running(hub: Hub) -> bool | None:
     """None where no file tells: on PostgreSQL workers run anywhere."""
-    from hub.dispatch.engine import is_engine_running
+    from hub.engine.embedded import is_engine_running
 
     return is_engine_running(hub.environment) if hub.environment.is_sqlite else None
 

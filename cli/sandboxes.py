@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 from cli.running import Json, finish, out, pairs_of, print_json, table
 
 if TYPE_CHECKING:
-    from hub.hookspecs import Fault, Sandbox
+    from hub.sandbox import Fault, Sandbox
 
 
 class _Group(TyperGroup):

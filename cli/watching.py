@@ -55,7 +55,7 @@ def doctor(as_json: Json = False) -> None:
     """Look for anything wrong: the engine, connectors, and every connection of every store."""
 
     async def work(hub: Hub) -> dict[str, Any]:
-        from hub.dispatch.engine import is_engine_running
+        from hub.engine.embedded import is_engine_running
         from hub.merchant import connections, health, stores
 
         environment = hub.environment

@@ -19,9 +19,7 @@ import pluggy
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
-    from decimal import Decimal
 
-    from aiohttp import web
     from pydantic import BaseModel
 
     from hub.outcomes import (
@@ -34,6 +32,12 @@ if TYPE_CHECKING:
         ValidationPage,
     )
     from hub.rma import Item, Rma
+    from hub.sandbox import SandboxSpec
+    from hub.settings import ConnectionSettings
+
+CONTRACT_VERSION = 1
+"""Of this contract. It grows by one whenever a connector written for the one before could misbehave; fields
+and optional hooks that an old connector can do without leave it as it is."""
 
 ENTRY_POINT_GROUP = "hub.connectors"
 
@@ -61,7 +65,9 @@ class ConnectorSchema:
         title: what a merchant calls the ERP: ``Cin7 Omni``.
         credentials: model of what proves who we are; secret fields are ``SecretStr``.
         settings: model of everything else; each field has a default unless only the merchant knows it.
+            It extends :class:`hub.settings.ConnectionSettings`.
         mapping: model of the mapping document.
+        contract_version: the :data:`CONTRACT_VERSION` it was written for, as a plain number.
         account_fields: fields of credentials and settings that together name one account of the ERP; two
             connections to one account would poll and count against one quota, so the hub refuses that.
         quota: all windows hold at once; empty when the ERP has no limit.
@@ -74,8 +80,9 @@ class ConnectorSchema:
     name: str
     title: str
     credentials: type[BaseModel]
-    settings: type[BaseModel]
+    settings: type[ConnectionSettings]
     mapping: type[BaseModel]
+    contract_version: int
     account_fields: tuple[str, ...]
     quota: tuple[QuotaWindow, ...] = ()
     spacing: timedelta = timedelta(0)
@@ -210,107 +217,6 @@ class OpenDocument:
     reference: str
     created_at: datetime
     last_seen_at: datetime | None = None
-
-
-# --- the local stand-in of the ERP --------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Fault:
-    """One misbehaviour to order from a sandbox: ``drop_after_write:times=2,on=POST``.
-
-    Attributes:
-        name: one of the sandbox's ``faults``.
-        times: how many matching calls it hits; None for every one from now on.
-        on: an HTTP method or a resource name (without case) it is limited to; None for any.
-        chance: 0 to 1; drawn for each matching call from the sandbox's seed.
-        seconds: how long, for faults that take time; None for the fault's default.
-    """
-
-    name: str
-    times: int | None = 1
-    on: str | None = None
-    chance: float = 1.0
-    seconds: float | None = None
-
-
-class Sandbox(Protocol):
-    """A local stand-in of the ERP: an HTTP application, and the warehouse's door into it.
-
-    The control methods are what a person would do in the ERP itself; the hub serves them under
-    ``/_sandbox/`` beside the application.
-    """
-
-    app: web.Application
-    """Answers as the ERP would, over real HTTP."""
-    credentials: Mapping[str, str]
-    """Values for the schema's credentials that this sandbox accepts."""
-    faults: Mapping[str, str]
-    """Name of each fault it can play → what it does, in one sentence."""
-
-    def settings(self, url: str) -> Mapping[str, str]:
-        """Values for the schema's settings that point at this sandbox served under ``url``."""
-
-    def inject(self, fault: Fault) -> None:
-        """Orders a fault. Raises ConfigError for an unknown name."""
-
-    def clear_faults(self) -> None:
-        """Behaves well again, at once."""
-
-    def documents(self) -> list[dict[str, Any]]:
-        """Every document it holds, oldest first.
-
-        Each has ``id``, ``reference``, ``sales_reference``, ``status``, ``currency``, ``total`` (a decimal
-        string), ``lines`` (``sku``, ``quantity``, ``received`` as decimal strings; ``received`` may be
-        None) and ``raw``, the document as the ERP's API shows it.
-        """
-
-    def receive(
-        self,
-        document: str,
-        quantities: Mapping[str, Decimal] | None = None,
-        *,
-        is_complete: bool = True,
-        is_quantity_known: bool = True,
-    ) -> dict[str, Any]:
-        """The warehouse books goods in.
-
-        Args:
-            document: its id or its reference.
-            quantities: SKU → units that arrived; None for everything the document asks for.
-            is_complete: whether the warehouse also declares the document finished.
-            is_quantity_known: False books it in without saying how many (the ERP's quantity stays unset).
-
-        Returns:
-            The document, as in :meth:`documents`. Raises NotFoundError when there is none.
-        """
-
-    def sell(self, rma: Rma) -> dict[str, Any]:
-        """The shop places the order that an RMA's items came from, as its integration would have.
-
-        Returns:
-            The order as the ERP's API shows it. Raises ConflictError when the ERP would refuse it.
-        """
-
-    def void(self, document: str) -> dict[str, Any]:
-        """Cancels a document by hand in the ERP. Raises NotFoundError when there is none."""
-
-    def calls(self) -> list[dict[str, Any]]:
-        """Every HTTP call it was sent, oldest first: ``at``, ``method``, ``path``, ``query``, ``status``.
-
-        ``status`` is None when it gave no answer.
-        """
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SandboxSpec:
-    """How to make a sandbox.
-
-    Attributes:
-        make: takes the seed of every random choice, and a clock (aware UTC).
-    """
-
-    make: Callable[[int, Callable[[], datetime]], Sandbox]
 
 
 # --- the hooks ----------------------------------------------------------------------------------------

@@ -19,14 +19,15 @@ from pydantic import BaseModel
 
 from hub import hookspecs
 from hub.errors import HubError, NotFoundError, PluginError
-from hub.hookspecs import ENTRY_POINT_GROUP, ConnectorSchema
+from hub.hookspecs import CONTRACT_VERSION, ENTRY_POINT_GROUP, ConnectorSchema
+from hub.settings import ConnectionSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
     from importlib.metadata import EntryPoint
 
-    from hub.hookspecs import Connection, Delivery, OpenDocument, SandboxSpec
+    from hub.hookspecs import Connection, Delivery, OpenDocument
     from hub.outcomes import (
         ConnectReport,
         DocumentPage,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         Sighting,
         ValidationPage,
     )
+    from hub.sandbox import SandboxSpec
 
 ASYNC_HOOKS = ("connect", "prepare", "on_rma_approved", "find_documents", "poll_validations")
 REQUIRED_HOOKS = ("config_schema", *ASYNC_HOOKS)
@@ -285,12 +287,21 @@ def _schema(name: str, manager: pluggy.PluginManager) -> ConnectorSchema:
         why = f"it gave {type(schema).__name__}, not a ConnectorSchema"
     elif schema.name != name:
         why = f"it calls itself {schema.name!r}, and its entry point {name!r}"
+    elif schema.contract_version != CONTRACT_VERSION:
+        raise PluginError(
+            name,
+            f"connector {name}: it was written for version {schema.contract_version} of the contract",
+            why=f"this hub speaks version {CONTRACT_VERSION}",
+            fix="install a release of the connector for this hub, or of the hub for this connector",
+        )
     elif schema.max_batch < 1:
         why = "max_batch is below 1"
     else:
         models: tuple[object, ...] = (schema.credentials, schema.settings, schema.mapping)
         if not all(isinstance(model, type) and issubclass(model, BaseModel) for model in models):
             why = "credentials, settings and mapping are not all pydantic models"
+        elif not issubclass(schema.settings, ConnectionSettings):
+            why = "its settings do not extend hub.settings.ConnectionSettings"
         else:
             known = {*schema.credentials.model_fields, *schema.settings.model_fields}
             if unknown := [each for each in schema.account_fields if each not in known]:

@@ -5,12 +5,10 @@ Forms, command options and documentation come from these models; the text under 
 
 from __future__ import annotations
 
-import ipaddress
 import json
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -24,20 +22,10 @@ from pydantic import (
 )
 
 from connectors.cin7_omni.rules import DEFAULT_RULES, Rule
+from hub.settings import ConnectionSettings, RemoteUrl, read_list, trim
 
 LIVE_BASE_URL = "https://api.cin7.com/api"
 """https://api.cin7.com/api/Help"""
-
-_INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
-"""Characters that copying from a web page brings along and ``str.strip`` leaves in place."""
-
-
-def trim(text: str) -> str:
-    """Removes blanks and invisible characters around a pasted value."""
-    trimmed = text.strip()
-    while trimmed != trimmed.strip(_INVISIBLE).strip():
-        trimmed = trimmed.strip(_INVISIBLE).strip()
-    return trimmed
 
 
 class LookUpOrders(StrEnum):
@@ -46,13 +34,6 @@ class LookUpOrders(StrEnum):
     REQUIRED = "required"
     IF_FOUND = "if_found"
     OFF = "off"
-
-
-class Mode(StrEnum):
-    """Whether the connection writes."""
-
-    LIVE = "live"
-    SHADOW = "shadow"
 
 
 class Prices(StrEnum):
@@ -127,13 +108,6 @@ class Credentials(BaseModel):
         return value
 
 
-def _read_list(value: object) -> object:
-    """Takes ``5,60,300`` as well as a list."""
-    if isinstance(value, str):
-        return [part for part in (part.strip() for part in value.split(",")) if part]
-    return value
-
-
 def _read_rules(value: object) -> object:
     """Takes the rules as JSON text as well as a list."""
     if isinstance(value, str):
@@ -145,32 +119,20 @@ def _read_rules(value: object) -> object:
     return value
 
 
-class Settings(BaseModel):
+class Settings(ConnectionSettings):
     """Everything else about a connection; each setting has a default."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-    base_url: str = LIVE_BASE_URL
+    base_url: RemoteUrl = LIVE_BASE_URL
     """Where the API is. Change it only to use a sandbox; https is required except on this machine."""
     look_up_orders: LookUpOrders = LookUpOrders.IF_FOUND
     """Look the sales order up in Cin7: required (no order, no note), if_found, or off."""
     check_double_credit: bool = True
     """Stop when Cin7 already holds a credit note for the same sales order that the hub did not make."""
-    mode: Mode = Mode.LIVE
-    """live writes credit notes; shadow prepares and shows them and writes nothing."""
     approve: bool = True
     """Create notes approved; false creates drafts for a person to approve."""
-    poll_interval_s: int = Field(default=300, ge=1, le=86_400)
-    """Seconds from one look for received goods to the next."""
-    doubt_looks: Annotated[
-        tuple[Annotated[int, Field(ge=0, le=86_400)], ...],
-        BeforeValidator(_read_list),
-        Field(min_length=1, max_length=10),
-    ] = (5, 60, 300)
-    """Seconds after a lost answer at which Cin7 is searched; only after the last is a note sent again."""
     prices: Prices = Prices.GROSS
     """gross sends what was paid with tax (taxStatus Incl); net sends it without (taxStatus Excl)."""
-    credited_resolutions: Annotated[tuple[str, ...], BeforeValidator(_read_list)] = ()
+    credited_resolutions: Annotated[tuple[str, ...], BeforeValidator(read_list)] = ()
     """Resolutions that are credited, by name or type, like Refund,Store credit; empty credits all."""
     fees: Fees = Fees.OFF
     """Put the return's fees (restocking, return, shipment) on the note as freight or surcharge, or off."""
@@ -180,37 +142,3 @@ class Settings(BaseModel):
     """What a note's state means for the goods: the first rule that holds decides, none means ignore."""
     short_receipts: ShortReceipts = ShortReceipts.FLAG
     """When a completed note has fewer units than expected: flag, or count the rest as not_returned."""
-
-    @field_validator("base_url")
-    @classmethod
-    def _check_base_url(cls, value: str) -> str:
-        url = trim(value).rstrip("/")
-        parts = urlsplit(url)  # raises ValueError for a broken address, which pydantic reports
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            msg = f"must be an address like {LIVE_BASE_URL}"
-            raise ValueError(msg)
-        if parts.username or parts.password or parts.query or parts.fragment:
-            msg = "must hold no user name, password, query or fragment"
-            raise ValueError(msg)
-        if parts.scheme == "http" and not is_loopback(parts.hostname):
-            msg = "must start with https://, because the API key travels with every call"
-            raise ValueError(msg)
-        return url
-
-    @field_validator("doubt_looks")
-    @classmethod
-    def _ascending(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if list(value) != sorted(set(value)):
-            msg = "must rise from one look to the next, like 5,60,300"
-            raise ValueError(msg)
-        return value
-
-
-def is_loopback(host: str) -> bool:
-    """Tells whether a host name or address is this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from connectors.cin7_omni import finding, listing, polling
 from connectors.cin7_omni.checking import check
 from connectors.cin7_omni.client import Client
-from connectors.cin7_omni.config import Credentials, Mode, Settings
+from connectors.cin7_omni.config import Credentials, Settings
 from connectors.cin7_omni.editing import check_request, units_of
 from connectors.cin7_omni.mapping_document import MappingDocument
 from connectors.cin7_omni.models import CreditNoteRow
@@ -19,13 +19,15 @@ from connectors.cin7_omni.validation import read_receipt
 from connectors.cin7_omni.wire import MAX_BATCH, RecordResult, RecordVerdict
 from hub.hookspecs import ConnectorSchema, QuotaWindow, hookimpl
 from hub.outcomes import Document, DocumentPage, Outcome, Prepared, Rejected, ValidationPage, Verdict
+from hub.settings import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from hub.hookspecs import Connection, Delivery, OpenDocument, SandboxSpec
+    from hub.hookspecs import Connection, Delivery, OpenDocument
     from hub.outcomes import ConnectReport, Sighting
+    from hub.sandbox import SandboxSpec
 
 
 @hookimpl
@@ -37,6 +39,7 @@ def config_schema() -> ConnectorSchema:
         credentials=Credentials,
         settings=Settings,
         mapping=MappingDocument,
+        contract_version=1,
         account_fields=("base_url", "username"),
         quota=(
             QuotaWindow(calls=3, per=timedelta(seconds=1)),

@@ -12,9 +12,9 @@ from pydantic import BaseModel, RootModel, SecretStr, ValidationError
 from hub import hookspecs
 from hub.dispatch.frozen import prepared_of
 from hub.dispatch.http import LoggedSession
-from hub.dispatch.policy import DOUBT_LOOKS
 from hub.errors import ConfigError, EventError, HubError, PluginError
 from hub.inbound.document import parse_rma
+from hub.settings import Mode
 from hub.store import models
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hub.core import Hub
     from hub.dispatch.claims import Claim
     from hub.registry import Connector
+    from hub.settings import ConnectionSettings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,18 +41,22 @@ class OpenedConnection:
     @property
     def doubt_looks(self) -> Sequence[float]:
         """Seconds after a lost answer at which to look."""
-        looks: Sequence[float] = getattr(self.view.settings, "doubt_looks", None) or DOUBT_LOOKS
-        return looks
+        return self._settings.doubt_looks
 
     @property
     def is_shadow(self) -> bool:
         """True when the merchant only wants to see what would be written."""
-        return str(getattr(self.view.settings, "mode", "live")) == "shadow"
+        return self._settings.mode is Mode.SHADOW
 
     @property
     def poll_interval_s(self) -> float:
         """Seconds from one poll to the next."""
-        return float(getattr(self.view.settings, "poll_interval_s", 300))
+        return self._settings.poll_interval_s
+
+    @property
+    def _settings(self) -> ConnectionSettings:
+        settings: ConnectionSettings = self.view.settings
+        return settings
 
 
 def read_model(model: type[BaseModel], values: dict[str, Any], what: str) -> BaseModel:

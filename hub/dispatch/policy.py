@@ -20,8 +20,6 @@ FURTHEST = timedelta(hours=27)
 """Nothing is put off further. A later time was written by a clock that ran ahead, and counts as due."""
 MOST_TRIES = 120
 """With the waits above rather more than a day of an ERP being away; then a person is asked."""
-DOUBT_LOOKS = (5.0, 60.0, 300.0)
-"""Seconds after the loss at which to look: an ERP may finish what it began after we gave up."""
 POLL_FIRST_RETRY = timedelta(seconds=10)
 
 

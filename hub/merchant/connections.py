@@ -16,7 +16,7 @@ from hub.errors import ConflictError, NotFoundError, UsageError
 from hub.merchant.stores import checked_name
 from hub.outcomes import Status
 from hub.store.database import in_transaction
-from hub.store.models import Connection, Delivery, ReturnMethod, Store, TimelineEntry
+from hub.store.models import Connection, Delivery, ReturnMethod, Role, Store, TimelineEntry
 from hub.store.timeline import entry
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ async def get(store: Store, name: str) -> Connection:
     Raises:
         NotFoundError: the store has none.
     """
-    row = await Connection.get_or_none(store_id=store.id, name_key=name.strip().casefold())
+    row = await Connection.get_or_none(store_id=store.id, name_key=name.strip().casefold(), role=Role.ERP)
     if row is None:
         raise NotFoundError(
             f"find connection {name!r} of store {store.name}",
@@ -171,8 +171,8 @@ async def get(store: Store, name: str) -> Connection:
 
 
 async def every(store: Store) -> list[Connection]:
-    """The store's connections, by name; removed ones are not among them."""
-    return await Connection.filter(store_id=store.id, removed_at__isnull=True).order_by("name")
+    """The store's connections to ERPs, by name; removed ones are not among them."""
+    return await Connection.filter(store_id=store.id, role=Role.ERP, removed_at__isnull=True).order_by("name")
 
 
 async def edit(hub: Hub, row: Connection, values: Mapping[str, str]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from hub.dispatch.opening import view_without_calls, views
 from hub.errors import ConfigError, ConflictError, UsageError
 from hub.outcomes import Rejected
+from hub.settings import Mode
 
 if TYPE_CHECKING:
     from hub.core import Hub
@@ -29,7 +30,7 @@ async def checked(hub: Hub, delivery: Delivery, connection: Connection, request:
             fix=f"change the mapping, then run `hub deliveries retry {delivery.id} --anew`",
         )
     view = view_without_calls(hub, connection)
-    if str(getattr(view.settings, "mode", "live")) == "shadow":
+    if view.settings.mode is Mode.SHADOW:
         raise ConflictError(
             f"edit delivery {delivery.id}: connection {connection.name!r} is in shadow mode",
             why="it writes nothing",

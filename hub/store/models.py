@@ -9,6 +9,7 @@ migrations cut SQLite scripts at every semicolon (tortoise-orm 1.1.9).
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, cast
 
 from tortoise import fields
@@ -53,16 +54,30 @@ class Store(Model):
         table = "store"
 
 
+class Role(StrEnum):
+    """What a connection leads to."""
+
+    ERP = "erp"
+    PLATFORM = "platform"
+    """Where returns come from and where their updates go."""
+    WEBHOOK = "webhook"
+    """An address that somebody subscribed to updates."""
+
+
 class Connection(Model):
-    """One set of credentials and settings for a connector, and the state of its work."""
+    """One set of credentials and settings for a remote system, and the state of its work."""
 
     id = fields.CharField(ID_LENGTH, primary_key=True)
     store: ForeignKeyRelation[Store] = fields.ForeignKeyField("hub.Store", on_delete=PROTECT)
     store_id: int
     name = fields.CharField(NAME_LENGTH)
     name_key = fields.CharField(NAME_LENGTH, null=True)
-    """The name without case; NULL once removed, which frees the name."""
+    """The name without case, after its role unless an ERP's; NULL once removed, which frees the name."""
+    role = fields.CharEnumField(Role, max_length=10, default=Role.ERP)
     connector = fields.CharField(NAME_LENGTH)
+    """The connector's name, or the platform's (``returngo``). Empty for a webhook."""
+    hint_key = fields.CharField(64, null=True, unique=True)
+    """Digest of the unguessable part of the address where a platform may tell us to look. NULL for others."""
     account_key = fields.CharField(64, null=True, unique=True)
     """Digest of the account in the ERP; NULL once removed, or when a second connection was asked for."""
     quota_key = fields.CharField(64, default="", db_index=True)
@@ -355,3 +370,112 @@ class Exchange(Model):
     class Meta:
         table = "exchange"
         indexes = (Index(fields=("connection_id", "at")),)
+
+
+class EventSecret(Model):
+    """A secret that signs events sent to us. Whichever verifies an event tells its store."""
+
+    id = fields.CharField(ID_LENGTH, primary_key=True)
+    store: ForeignKeyRelation[Store] = fields.ForeignKeyField("hub.Store", on_delete=PROTECT)
+    store_id: int
+    name = fields.CharField(NAME_LENGTH)
+    secret = fields.TextField()
+    """Sealed."""
+    created_at = fields.DatetimeField()
+    last_used_at = fields.DatetimeField(null=True)
+    removed_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "event_secret"
+
+
+class RmaUpdate(Model):
+    """Something an RMA's platform and subscribers must learn. Written with the change that it tells."""
+
+    id = fields.IntField(primary_key=True)
+    key = fields.CharField(ID_LENGTH, unique=True)
+    """Its id for the outside: the same however often and to whomever it is sent."""
+    rma: ForeignKeyRelation[Rma] = fields.ForeignKeyField(
+        "hub.Rma", related_name="updates", on_delete=PROTECT
+    )
+    rma_id: int
+    kind = fields.CharField(40)
+    facts = fields.TextField()
+    """JSON, as the world stood then."""
+    created_at = fields.DatetimeField()
+
+    sendings: ReverseRelation[UpdateSending]
+
+    class Meta:
+        table = "rma_update"
+        indexes = (Index(fields=("rma_id", "id")),)
+
+
+class SendingStatus(StrEnum):
+    """Where an update is on its way to one receiver."""
+
+    PENDING = "pending"
+    DONE = "done"
+    SKIPPED = "skipped"
+    """There was nothing to do, and the reason says why."""
+    FAILED = "failed"
+    """Given up, and a person is told."""
+
+
+class UpdateSending(Model):
+    """One update on its way to one receiver. Of one RMA and one receiver, the oldest unsent goes first."""
+
+    id = fields.IntField(primary_key=True)
+    update: ForeignKeyRelation[RmaUpdate] = fields.ForeignKeyField(
+        "hub.RmaUpdate", related_name="sendings", on_delete=PROTECT
+    )
+    update_id: int
+    rma: ForeignKeyRelation[Rma] = fields.ForeignKeyField(
+        "hub.Rma", related_name="sendings", on_delete=PROTECT
+    )
+    rma_id: int
+    connection: ForeignKeyRelation[Connection] = fields.ForeignKeyField(
+        "hub.Connection", related_name="sendings", on_delete=PROTECT
+    )
+    connection_id: str
+    status = fields.CharEnumField(SendingStatus, max_length=10, default=SendingStatus.PENDING)
+    attempts = fields.IntField(default=0)
+    next_attempt_at = fields.DatetimeField(null=True)
+    reason = fields.TextField(default="")
+    ended_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "update_sending"
+        unique_together = (("update", "connection"),)
+        indexes = (
+            Index(fields=("connection_id", "status", "next_attempt_at")),
+            Index(fields=("rma_id", "connection_id", "status")),
+        )
+
+
+class DisabledConnector(Model):
+    """A connector that a person switched off."""
+
+    name = fields.CharField(NAME_LENGTH, primary_key=True)
+    reason = fields.TextField(default="")
+    at = fields.DatetimeField()
+
+    class Meta:
+        table = "disabled_connector"
+
+
+class ConformanceResult(Model):
+    """What the conformance kit last found about a connector."""
+
+    name = fields.CharField(NAME_LENGTH, primary_key=True)
+    distribution = fields.TextField()
+    """Which package and version was tried. A result for another one says nothing about this one."""
+    at = fields.DatetimeField()
+    kept = fields.IntField()
+    broken = fields.IntField()
+    exempt = fields.IntField()
+    rules = fields.TextField()
+    """JSON: rule, verdict and reason of each."""
+
+    class Meta:
+        table = "conformance_result"

@@ -19,7 +19,7 @@ from hub.testing.faults import read_fault
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from hub.hookspecs import Sandbox
+    from hub.sandbox import Sandbox
 
 PREFIX = "/_sandbox/"
 

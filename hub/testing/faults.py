@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import ConfigError
-from hub.hookspecs import Fault
+from hub.sandbox import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -18,8 +18,8 @@ def parse_fault(text: str, known: Collection[str] | None = None) -> Fault:
     """Reads ``drop_after_write:times=2,on=POST,chance=0.1,seconds=3``; ``times=all`` never ends.
 
     Args:
-        text: a name, and after a colon what to change of :class:`~hub.hookspecs.Fault`'s defaults.
-        known: the sandbox's ``faults``; None leaves the name to :meth:`~hub.hookspecs.Sandbox.inject`.
+        text: a name, and after a colon what to change of :class:`~hub.sandbox.Fault`'s defaults.
+        known: the sandbox's ``faults``; None leaves the name to :meth:`~hub.sandbox.Sandbox.inject`.
 
     Raises:
         ConfigError: it cannot be read; says what is known.
@@ -40,7 +40,7 @@ def read_fault(values: Mapping[str, Any], known: Collection[str] | None = None) 
     """Makes a fault from its fields, given as numbers or as text; what is absent has its default.
 
     Args:
-        values: fields of :class:`~hub.hookspecs.Fault`; ``times`` None is every call from now on.
+        values: fields of :class:`~hub.sandbox.Fault`; ``times`` None is every call from now on.
         known: as for :func:`parse_fault`.
 
     Raises:

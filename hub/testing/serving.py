@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from types import TracebackType
 
-    from hub.hookspecs import Sandbox
+    from hub.sandbox import Sandbox
 
 __all__ = ["SandboxServer", "parse_fault"]
 

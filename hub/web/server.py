@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from tortoise.exceptions import BaseORMException
 
-from hub.dispatch.engine import running_engine
+from hub.engine.embedded import running_engine
 from hub.errors import ConflictError
 from hub.store.database import client, pending_migrations
 from hub.web.metrics import CONTENT_TYPE, Metrics

@@ -7,7 +7,7 @@ import inspect
 import re
 from typing import TYPE_CHECKING
 
-from hub import errors, hookspecs, outcomes, rma
+from hub import errors, hookspecs, outcomes, rma, sandbox, settings
 from tests.docs import pages
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def test_below_each_heading_stands_the_first_line_of_the_docstring() -> None:
 def test_each_class_named_on_the_page_exists() -> None:
     spans = pages.code_spans(pages.split(PAGE.read_text(encoding="utf-8"))[0])
     named = {span for span in spans if re.fullmatch(r"(?:[A-Z][a-z]+)+", span)}
-    known = {name for module in (errors, hookspecs, outcomes, rma) for name in vars(module)}
+    known = {name for module in (errors, hookspecs, outcomes, rma, sandbox, settings) for name in vars(module)}
     assert named - known == set()
 
 

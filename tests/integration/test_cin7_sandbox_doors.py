@@ -10,7 +10,7 @@ from aiohttp import web
 
 from connectors.cin7_omni.sandbox import Cin7Sandbox, spec
 from hub.errors import ConfigError, ConflictError, NotFoundError, UsageError
-from hub.hookspecs import Fault
+from hub.sandbox import Fault
 from hub.testing.serving import SandboxServer
 from tests.integration.cin7_calls import Cin7Calls, HandClock, note, serve_cin7
 

@@ -14,7 +14,8 @@ from connectors.cin7_omni.sandbox import Cin7Sandbox
 from connectors.cin7_omni.sandbox.faults import FAULTS
 from connectors.cin7_omni.sandbox.json_text import dump
 from hub.errors import ConfigError
-from hub.hookspecs import Fault, QuotaWindow
+from hub.hookspecs import QuotaWindow
+from hub.sandbox import Fault
 from tests.integration.cin7_calls import Answer, Cin7Calls, HandClock, note, serve_cin7
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tortoise.exceptions import BaseORMException
 
 from hub.dispatch.claims import release_of
-from hub.dispatch.engine import LOOK_S, OWNER, Engine
+from hub.engine.embedded import LOOK_S, OWNER, Engine
 from hub.store import epochs
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import random
 from datetime import datetime, timedelta
 from typing import Any
 
-from hub.hookspecs import Fault
 from hub.mapping.exact_json import write_json
+from hub.sandbox import Fault
 from tests.simulator.schedule import CREDITED, PAST, Action, Focus, Life, Schedule, Story, Version
 from tests.simulator.store import BASE, UNBOUND
 from tests.support.documents import rma, unit

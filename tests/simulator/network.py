@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from aiohttp import web
     from yarl import URL
 
-    from hub.hookspecs import Fault
+    from hub.sandbox import Fault
     from tests.simulator.process import SimulatedProcess
     from tests.simulator.world import World
 

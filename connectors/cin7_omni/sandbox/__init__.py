@@ -7,7 +7,7 @@ from: **D** documented, **L** seen live, **I** inferred, **U** unknown and chose
 from __future__ import annotations
 
 from connectors.cin7_omni.sandbox.sandbox import Cin7Sandbox
-from hub.hookspecs import SandboxSpec
+from hub.sandbox import SandboxSpec
 
 __all__ = ["Cin7Sandbox", "spec"]
 

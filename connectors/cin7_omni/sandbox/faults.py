@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from random import Random
 
-    from hub.hookspecs import Fault
+    from hub.sandbox import Fault
 
 FAULTS: Mapping[str, str] = {
     "refuse": "Closes the listening socket at once for `seconds`, so that connections are refused.",

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from connectors.cin7_omni.sandbox.fields import Record
-    from hub.hookspecs import Fault, QuotaWindow
+    from hub.hookspecs import QuotaWindow
     from hub.rma import Rma
+    from hub.sandbox import Fault
 
 
 def _utc_now() -> datetime:
@@ -31,7 +32,7 @@ def _utc_now() -> datetime:
 
 
 class Cin7Sandbox:
-    """A Cin7 Omni account of invented data; implements :class:`hub.hookspecs.Sandbox`.
+    """A Cin7 Omni account of invented data; implements :class:`hub.sandbox.Sandbox`.
 
     Args:
         seed: of every random choice; the same seed gives the same account.
@@ -87,7 +88,7 @@ class Cin7Sandbox:
         self.app = self._server.app
 
     def settings(self, url: str) -> Mapping[str, str]:
-        """See :meth:`hub.hookspecs.Sandbox.settings`."""
+        """See :meth:`hub.sandbox.Sandbox.settings`."""
         return {"base_url": f"{url.rstrip('/')}/api"}
 
     def inject(self, fault: Fault) -> None:
@@ -114,7 +115,7 @@ class Cin7Sandbox:
             self.on_refuse(0)
 
     def documents(self) -> list[dict[str, Any]]:
-        """Every credit note, oldest first; see :meth:`hub.hookspecs.Sandbox.documents`."""
+        """Every credit note, oldest first; see :meth:`hub.sandbox.Sandbox.documents`."""
         return [warehouse.describe(note) for note in self._books.records(warehouse.NOTES)]
 
     def receive(
@@ -163,7 +164,7 @@ class Cin7Sandbox:
         return [dict(record) for record in self._books.records(resource)]
 
     def sell(self, rma: Rma) -> dict[str, Any]:
-        """See :meth:`hub.hookspecs.Sandbox.sell`. Gross prices, in the shop's currency."""
+        """See :meth:`hub.sandbox.Sandbox.sell`. Gross prices, in the shop's currency."""
         units: Counter[tuple[str, Decimal]] = Counter()
         for item in rma.items:
             tax = Decimal(0) if item.is_tax_included else item.tax.shop.amount

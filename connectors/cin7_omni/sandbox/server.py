@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from connectors.cin7_omni.sandbox.faults import FaultBox
     from connectors.cin7_omni.sandbox.front import Front
     from connectors.cin7_omni.sandbox.quota import Quota
-    from hub.hookspecs import Fault
+    from hub.sandbox import Fault
 
 _LARGEST_BODY = 32 * 2**20
 _HTML = "<!DOCTYPE html><html><head><title>Runtime Error</title></head><body>Server Error</body></html>"

@@ -43,7 +43,7 @@ def find_note(books: Books, document: str) -> Record:
 
 
 def describe(note: Record) -> dict[str, Any]:
-    """The document as :meth:`hub.hookspecs.Sandbox.documents` promises it."""
+    """The document as :meth:`hub.sandbox.Sandbox.documents` promises it."""
     return {
         "id": str(note["id"]),
         "reference": note["reference"],

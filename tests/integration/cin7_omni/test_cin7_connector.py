@@ -14,8 +14,9 @@ from connectors.cin7_omni import plugin
 from connectors.cin7_omni.checking import ACTIONS
 from connectors.cin7_omni.sandbox import Cin7Sandbox
 from hub.errors import AuthError, InDoubtError, RejectedError, RetriableError
-from hub.hookspecs import Connection, Delivery, Fault, OpenDocument
+from hub.hookspecs import Connection, Delivery, OpenDocument
 from hub.outcomes import PermissionState, Prepared, ReceiptVerdict, Rejected, SightingKind, Verdict
+from hub.sandbox import Fault
 from tests.support.cin7 import delivery, item, open_sandbox, price, rma
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hub.dispatch.engine import running_engine
+from hub.engine.embedded import running_engine
 from hub.outcomes import Status, Verdict
 from hub.store import epochs
 from hub.store.models import (

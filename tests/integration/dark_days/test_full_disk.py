@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tortoise.exceptions import OperationalError
 
-from hub.dispatch.engine import running_engine
+from hub.engine.embedded import running_engine
 from hub.outcomes import Status, Verdict
 from hub.store.database import client
 from hub.store.models import Delivery, Event, Rma

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hub.dispatch.engine import running_engine
+from hub.engine.embedded import running_engine
 from hub.outcomes import Status
 from hub.store.database import client
 from hub.store.models import Delivery

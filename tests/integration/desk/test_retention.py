@@ -7,9 +7,10 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from hub.dispatch import engine, retention
+from hub.dispatch import retention
 from hub.dispatch.quota import usage
 from hub.dispatch.retention import KEPT_FOR, forget_calls
+from hub.engine import embedded as engine
 from hub.store.models import Attempt, Exchange, ExchangeDelivery
 from tests.support.documents import rma
 

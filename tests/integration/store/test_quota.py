@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -23,17 +24,7 @@ SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days
 
 
 def schema_with(hub: Hub, *quota: QuotaWindow, spacing: timedelta = timedelta(0)) -> ConnectorSchema:
-    cin7 = hub.registry.get("cin7_omni").schema
-    return ConnectorSchema(
-        name=cin7.name,
-        title=cin7.title,
-        credentials=cin7.credentials,
-        settings=cin7.settings,
-        mapping=cin7.mapping,
-        account_fields=cin7.account_fields,
-        quota=quota,
-        spacing=spacing,
-    )
+    return replace(hub.registry.get("cin7_omni").schema, quota=quota, spacing=spacing)
 
 
 async def take(hub: Hub, connection: Connection, schema: ConnectorSchema, now: datetime | None = None) -> Any:

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from hub.hookspecs import ConnectorSchema, hookimpl
 from hub.outcomes import ConnectReport, Prepared, ValidationPage
+from hub.settings import ConnectionSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +25,9 @@ SCHEMA = ConnectorSchema(
     name="good",
     title="Good",
     credentials=Nothing,
-    settings=Nothing,
+    settings=ConnectionSettings,
     mapping=Nothing,
+    contract_version=1,
     account_fields=("account",),
 )
 

@@ -30,6 +30,7 @@ from hub.outcomes import (
     ValidationPage,
     Verdict,
 )
+from hub.settings import ConnectionSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,11 +87,6 @@ class Credentials(BaseModel):
     account: str
 
 
-class Settings(BaseModel):
-    doubt_looks: tuple[int, ...] = (5, 60, 300)
-    poll_interval_s: int = 300
-
-
 def pocket(connection: Connection) -> Pocket:
     return POCKETS[connection.credentials.account]
 
@@ -101,8 +97,9 @@ def config_schema() -> ConnectorSchema:
         name="pocket",
         title="Pocket",
         credentials=Credentials,
-        settings=Settings,
-        mapping=Settings,
+        settings=ConnectionSettings,
+        mapping=ConnectionSettings,
+        contract_version=1,
         account_fields=("account",),
         max_batch=10,
     )

@@ -3,9 +3,10 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from connectors.cin7_omni.config import Credentials, LookUpOrders, Mode, Settings
+from connectors.cin7_omni.config import Credentials, LookUpOrders, Settings
 from connectors.cin7_omni.rules import DEFAULT_RULES
 from hub.outcomes import ReceiptVerdict
+from hub.settings import Mode
 
 
 def test_blanks_around_credentials_are_removed_and_told() -> None:

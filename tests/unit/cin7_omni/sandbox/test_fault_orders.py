@@ -4,7 +4,7 @@ import pytest
 
 from connectors.cin7_omni.sandbox.faults import FAULTS
 from hub.errors import ConfigError
-from hub.hookspecs import Fault
+from hub.sandbox import Fault
 from hub.testing.serving import parse_fault
 
 

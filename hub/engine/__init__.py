@@ -1,0 +1,1 @@
+"""What starts the work of every connection with something due."""

@@ -1,0 +1,1 @@
+"""Addresses that somebody subscribed to updates of RMAs."""
