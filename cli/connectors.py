@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.running import Json, facts, finish, out, print_json, spelled, table
+from cli import conformance
+from cli.running import Json, facts, finish, out, print_json, spelled, table, with_hub
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from hub.registry import Connector, Found
+    from hub.core import Hub
+    from hub.registry import Connector
 
 app = typer.Typer(help="Connectors: the ERPs this hub can talk to.", no_args_is_help=True)
 
@@ -25,13 +28,28 @@ def list_(as_json: Json = False) -> None:
     """List what is installed, also what is broken, and why."""
 
     def work() -> list[dict[str, Any]]:
+        from hub.merchant import connectors
         from hub.registry import Registry
 
-        return [_listed(found) for found in Registry().found]
+        registry = Registry()
+        rows = connectors.listed(registry)
+        asyncio.run(conformance.add_recorded(registry, rows))
+        return rows
 
     def show(rows: list[dict[str, Any]]) -> None:
-        lines = [[row["name"], row["title"], row["status"], row["distribution"]] for row in rows]
-        table(lines, ["NAME", "TITLE", "STATUS", "FROM"], empty="no connectors are installed")
+        lines = [
+            [
+                row["name"],
+                row["title"],
+                row["status"],
+                row["distribution"],
+                row["contract_version"],
+                conformance.counted(row["conformance"]),
+            ]
+            for row in rows
+        ]
+        head = ["NAME", "TITLE", "STATUS", "FROM", "CONTRACT", "CONFORMANCE"]
+        table(lines, head, empty="no connectors are installed")
         for row in rows:
             if row["problem"]:
                 out(f"{row['name']} is disabled: {row['problem']}. {row['fix'].capitalize()}.")
@@ -39,16 +57,46 @@ def list_(as_json: Json = False) -> None:
     finish(work, show, as_json=as_json)
 
 
-def _listed(found: Found) -> dict[str, Any]:
-    connector, problem = found.connector, found.problem
-    return {
-        "name": found.name,
-        "title": connector.schema.title if connector else None,
-        "status": "ready" if connector else "disabled",
-        "distribution": found.distribution,
-        "problem": str(problem) if problem else None,
-        "fix": problem.fix if problem else None,
-    }
+@app.command(epilog='Example: hub connectors disable cin7_omni --reason "upgrading tonight"')
+def disable(
+    name: Name,
+    reason: Annotated[str, typer.Option(help="For whoever asks why; shown where its connections are.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Switch a connector off: its connections neither send nor poll, and what comes for them waits.
+
+    A running `hub serve` notices at once. What is on its way to the ERP comes to its end first.
+    """
+
+    async def work(hub: Hub) -> dict[str, Any]:
+        from hub.merchant import connectors
+
+        row = await connectors.disable(hub, name, reason)
+        return {"name": row.name, "is_disabled": True, "reason": row.reason or None}
+
+    def show(_: dict[str, Any]) -> None:
+        out(f"{name} is off: its connections wait until `hub connectors enable {name}`.")
+
+    with_hub(work, show, as_json=as_json)
+
+
+@app.command(epilog="Example: hub connectors enable cin7_omni")
+def enable(name: Name, as_json: Json = False) -> None:
+    """Switch a connector on again: its connections go on where they were, without a restart."""
+
+    async def work(_: Hub) -> dict[str, Any]:
+        from hub.merchant import connectors
+
+        await connectors.enable(name)
+        return {"name": name, "is_disabled": False, "reason": None}
+
+    def show(_: dict[str, Any]) -> None:
+        out(f"{name} is on: its connections go on.")
+
+    with_hub(work, show, as_json=as_json)
+
+
+app.command(epilog="Example: hub connectors conformance cin7_omni")(conformance.conformance)
 
 
 @app.command(epilog="Example: hub connectors show cin7_omni")
@@ -92,18 +140,37 @@ def schema(name: Name, as_json: Json = False) -> None:
     """Print the JSON Schemas of a connector's credentials, settings and mapping, for editors and forms."""
 
     def work() -> dict[str, Any]:
+        from hub.merchant import shown
         from hub.registry import Registry
 
-        described = Registry().get(name).schema
-        return {
-            "name": described.name,
-            "title": described.title,
-            "credentials": described.credentials.model_json_schema(),
-            "settings": described.settings.model_json_schema(),
-            "mapping": described.mapping.model_json_schema(),
-        }
+        return shown.connector_schema(Registry().get(name))
 
     finish(work, print_json, as_json=as_json)
+
+
+@app.command(epilog="Example: hub connectors new acme")
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the new connector, like acme.")],
+    into: Annotated[str, typer.Option(metavar="DIR", help="Make the new folder in this one.")] = ".",
+    as_json: Json = False,
+) -> None:
+    """Write a connector's package to start from: it passes its tests at once."""
+
+    def work() -> dict[str, Any]:
+        from pathlib import Path
+
+        from cli.scaffold import write_connector
+
+        return write_connector(name, Path(into))
+
+    def show(made: dict[str, Any]) -> None:
+        out(f"{made['folder']} is a connector for an invented ERP. Put yours in its place:")
+        out(f"  cd {made['folder']}")
+        out("  python -m pip install --editable '.[dev]'")
+        out("  pytest")
+        out("A `hub serve` that is running finds it once started again.")
+
+    finish(work, show, as_json=as_json)
 
 
 def _shown(connector: Connector) -> dict[str, Any]:

@@ -120,6 +120,7 @@ class HttpSession(Protocol):
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         is_write: bool = False,
+        is_reply_secret: bool = False,
     ) -> HttpReply:
         """Makes one call, waiting for its turn in the quota first.
 
@@ -131,6 +132,8 @@ class HttpSession(Protocol):
             body: sent as given; None sends none.
             is_write: True when the call may change something at the remote. It decides what a lost
                 answer means.
+            is_reply_secret: True when the answer brings a secret that did not exist before, like a session
+                or a token: the log does not keep it. Then :meth:`hide` the secret.
 
         Returns:
             The reply, whatever its status. Redirects are not followed.
@@ -139,6 +142,12 @@ class HttpSession(Protocol):
             RetriableError: nothing reached the remote (no connection, quota spent), or a read's answer
                 was lost.
             InDoubtError: a write went out and its answer was lost or cut off.
+        """
+
+    def hide(self, secret: str) -> None:
+        """Takes a secret out of all that is logged and read from now on, as the credentials' own are.
+
+        Answers that are secret themselves are read as they came.
         """
 
 
@@ -251,7 +260,9 @@ async def prepare(  # type: ignore[empty-body]
 async def on_rma_approved(  # type: ignore[empty-body]
     connection: Connection, deliveries: Sequence[Delivery]
 ) -> Sequence[Outcome]:
-    """Sends what was prepared, byte for byte, in one call to the ERP.
+    """Sends what was prepared, byte for byte.
+
+    In one call to the ERP; in several only where sending the same again completes what was left half done.
 
     Every delivery has ``prepared``. One outcome for each, in order, whatever happens to its neighbours; a
     result that is missing, out of order or not under our reference is ``in_doubt``.

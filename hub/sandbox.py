@@ -6,7 +6,7 @@ The demo, ``hub sandbox NAME`` and the conformance kit work with this and know n
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,6 +18,32 @@ if TYPE_CHECKING:
     from hub.rma import Rma
 
 
+STANDARD_FAULTS: Mapping[str, str] = {
+    "refuse": "Closes the listening socket at once for `seconds`, so that connections are refused.",
+    "drop_before_write": "Breaks the connection without applying anything.",
+    "drop_after_write": "Applies the call, then breaks the connection instead of answering.",
+    "apply_partly_then_drop": "Applies the first half of a batch (rounded up), then breaks the connection.",
+    "apply_late_after_drop": "Breaks the connection at once and applies the call `seconds` later.",
+    "server_error_html": "Applies nothing and answers 500 with a page of HTML.",
+    "unavailable": "Applies nothing and answers 503.",
+    "cut_off_body": "Applies the call, sends half of the answer and closes the connection.",
+    "empty_200": "Applies the call and answers 200 with an empty body.",
+    "hang": "Applies nothing and never answers; with `seconds` it breaks the connection after that time.",
+    "slow": "Applies the call and answers as it should, but only after `seconds`.",
+    "unauthorized": "Applies nothing and answers 401.",
+    "forbidden": "Applies nothing and answers 403.",
+    "too_many_requests": "Applies nothing and answers 429 with `Retry-After: seconds`.",
+    "allow_duplicate_references": "Takes a second document under a reference that is in use.",
+    "wrong_order": "Applies a batch and lists its results in reverse order.",
+    "missing_result": "Applies a batch and leaves one result out.",
+}
+"""The names by which the conformance kit orders faults, and what each does.
+
+A sandbox may have more, and may lack some: the rules that need a missing one are then exempt. An ERP that
+tells an error inside a 200 answers 401, 403, 429 and 503 in its own way.
+"""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fault:
     """One misbehaviour to order from a sandbox: ``drop_after_write:times=2,on=POST``.
@@ -25,7 +51,9 @@ class Fault:
     Attributes:
         name: one of the sandbox's ``faults``.
         times: how many matching calls it hits; None for every one from now on.
-        on: an HTTP method or a resource name (without case) it is limited to; None for any.
+        on: an HTTP method or a resource name (without case) it is limited to; None for any. ``POST`` is the
+            call that makes documents and ``GET`` any call that only reads, also where every call takes the
+            same method.
         chance: 0 to 1; drawn for each matching call from the sandbox's seed.
         seconds: how long, for faults that take time; None for the fault's default.
     """
@@ -41,7 +69,7 @@ class Sandbox(Protocol):
     """A local stand-in of the ERP: an HTTP application, and the warehouse's door into it.
 
     The control methods are what a person would do in the ERP itself; the hub serves them under
-    ``/_sandbox/`` beside the application.
+    ``/_sandbox/`` beside the application. Its catalogue has ``SKU-001`` to ``SKU-009``, or takes any SKU.
     """
 
     app: web.Application
@@ -49,7 +77,9 @@ class Sandbox(Protocol):
     credentials: Mapping[str, str]
     """Values for the schema's credentials that this sandbox accepts."""
     faults: Mapping[str, str]
-    """Name of each fault it can play → what it does, in one sentence."""
+    """Name of each fault it can play → what it does, in one sentence; see :data:`STANDARD_FAULTS`."""
+    page_size: int
+    """How many documents one page of a poll holds at most."""
 
     def settings(self, url: str) -> Mapping[str, str]:
         """Values for the schema's settings that point at this sandbox served under ``url``."""
@@ -88,6 +118,17 @@ class Sandbox(Protocol):
             The document, as in :meth:`documents`. Raises NotFoundError when there is none.
         """
 
+    def enter(self, reference: str, quantities: Mapping[str, Decimal]) -> dict[str, Any]:
+        """A person, or another system, makes a document by hand: without a hub's marker.
+
+        Args:
+            reference: its name; one that is in use is taken too, if the ERP's users could.
+            quantities: SKU → units it asks for.
+
+        Returns:
+            The document, as in :meth:`documents`.
+        """
+
     def sell(self, rma: Rma) -> dict[str, Any]:
         """The shop places the order that an RMA's items came from, as its integration would have.
 
@@ -99,10 +140,40 @@ class Sandbox(Protocol):
         """Cancels a document by hand in the ERP. Raises NotFoundError when there is none."""
 
     def calls(self) -> list[dict[str, Any]]:
-        """Every HTTP call it was sent, oldest first: ``at``, ``method``, ``path``, ``query``, ``status``.
+        """Every HTTP call it was sent, oldest first.
 
-        ``status`` is None when it gave no answer.
+        Each has ``at``, ``method``, ``path``, ``query``, ``status`` (None when it gave no answer) and
+        ``is_write``: True when such a call may change something in the ERP, whether it did or not.
         """
+
+
+@runtime_checkable
+class StandIn(Protocol):
+    """A local stand-in of another kind of remote, a returns platform say; see :class:`Sandbox` for the words.
+
+    It has no warehouse: ``doors`` are what a person can do in it.
+    """
+
+    app: web.Application
+    credentials: Mapping[str, str]
+    faults: Mapping[str, str]
+    doors: Mapping[str, Callable[[Mapping[str, Any]], Any]]
+    """Name → what takes a JSON object and gives a JSON value; served as ``POST /_sandbox/<name>``."""
+
+    def settings(self, url: str) -> Mapping[str, str]:
+        """See :meth:`Sandbox.settings`."""
+
+    def inject(self, fault: Fault) -> None:
+        """See :meth:`Sandbox.inject`."""
+
+    def clear_faults(self) -> None:
+        """See :meth:`Sandbox.clear_faults`."""
+
+    def documents(self) -> list[dict[str, Any]]:
+        """See :meth:`Sandbox.documents`."""
+
+    def calls(self) -> list[dict[str, Any]]:
+        """See :meth:`Sandbox.calls`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -53,7 +53,8 @@ def _check_address(value: str) -> str:
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         msg = "must start with https://, because the credentials travel with every call"
         raise ValueError(msg)
-    return url
+    # The host alone: two spellings of one account must not pass for two.
+    return f"{parts.scheme}://{parts.netloc.lower()}{url.partition('//')[2][len(parts.netloc) :]}"
 
 
 RemoteUrl = Annotated[str, AfterValidator(_check_address)]

@@ -52,9 +52,9 @@ class Client:
             if len(rows) < wire.MAX_BATCH:
                 return found
         raise RetriableError(
-            f"list {resource}: cin7 omni gave more than {_MOST_PAGES} pages",
+            f"list {resource}: Cin7 Omni gave more than {_MOST_PAGES} pages",
             why="so many records under so few names cannot be told apart",
-            fix="look at these records in cin7 omni",
+            fix="look at these records in Cin7 Omni",
         )
 
     async def get(self, resource: str, row_id: int) -> dict[str, Any] | None:

@@ -35,7 +35,7 @@ def raise_for_status(reply: HttpReply, operation: str, *, is_write: bool) -> Non
     status = reply.status
     if 200 <= status < 300:  # noqa: PLR2004 - HTTP's own numbers
         return
-    what = f"{operation}: cin7 omni answered {status}"
+    what = f"{operation}: Cin7 Omni answered {status}"
     why = quote_body(reply.body)
     if status in {401, 403}:
         _raise_auth(status, operation, why)
@@ -60,13 +60,13 @@ def raise_for_status(reply: HttpReply, operation: str, *, is_write: bool) -> Non
 def _raise_auth(status: int, operation: str, why: str) -> NoReturn:
     if status == 401:  # noqa: PLR2004
         raise AuthError(
-            f"{operation}: cin7 omni does not accept the API username or the API key",
+            f"{operation}: Cin7 Omni does not accept the API username or the API key",
             why=why,
             fix="copy both again from the API connection in Cin7 Omni, without blanks around them; if it "
             "stays so, generate a new key there and enter that one",
         )
     raise AuthError(
-        f"{operation}: cin7 omni accepts the API key but it lacks the permission",
+        f"{operation}: Cin7 Omni accepts the API key but it lacks the permission",
         why=why,
         fix="tick the missing box for this API connection in Cin7 Omni and save; if it stays so, "
         "generate a new key there and enter that one",
@@ -138,7 +138,7 @@ def _is_html(body: bytes) -> bool:
 
 def raise_unreadable(operation: str, why: str, *, is_write: bool) -> NoReturn:
     """An answer that says success and cannot be read: in doubt after a write, else worth asking again."""
-    what = f"{operation}: cin7 omni's answer cannot be read"
+    what = f"{operation}: Cin7 Omni's answer cannot be read"
     if is_write:
         raise InDoubtError(what, why=why)
     raise RetriableError(what, why=why)

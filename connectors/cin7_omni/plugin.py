@@ -95,7 +95,7 @@ def _outcome(prepared: Prepared, result: RecordResult) -> Outcome:
         return Outcome(
             delivery_id=prepared.delivery_id,
             verdict=Verdict.REJECTED,
-            reason=f"cin7 omni refused the credit note: {result.reason}",
+            reason=f"Cin7 Omni refused the credit note: {result.reason}",
             fix="mend what Cin7 Omni names, then run: hub deliveries retry",
         )
     return Outcome(delivery_id=prepared.delivery_id, verdict=Verdict.IN_DOUBT, reason=result.reason)

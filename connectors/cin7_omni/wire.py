@@ -226,19 +226,19 @@ def _minima_from_right(numbers: list[int]) -> list[float]:
 
 def _read_result(row: dict[str, Any] | None, reference: str) -> RecordResult:
     if row is None:
-        return _unclear("cin7 omni gave no result for this record, or gave it out of order")
+        return _unclear("Cin7 Omni gave no result for this record, or gave it out of order")
     code = read_text(row, "code")
     success = row.get("success")
     if success is True and code != reference:
-        return _unclear(f"cin7 omni answered with the reference {shorten(str(code))!r}, not with ours")
+        return _unclear(f"Cin7 Omni answered with the reference {shorten(str(code))!r}, not with ours")
     if success is False and code not in {None, reference}:
-        return _unclear(f"cin7 omni refused the reference {shorten(str(code))!r}, which is not ours")
+        return _unclear(f"Cin7 Omni refused the reference {shorten(str(code))!r}, which is not ours")
     if success is False:
         return RecordResult(verdict=RecordVerdict.REFUSED, reason=_their_errors(row.get("errors")))
     note_id = read_id(row, "id")
     if success is True and note_id is not None:
         return RecordResult(verdict=RecordVerdict.CREATED, note_id=note_id)
-    return _unclear("cin7 omni's result says neither success with an id nor failure")
+    return _unclear("Cin7 Omni's result says neither success with an id nor failure")
 
 
 def _unclear(reason: str) -> RecordResult:
@@ -249,7 +249,7 @@ def _their_errors(errors: object) -> str:
     if isinstance(errors, str):
         errors = [errors]
     texts = [as_text(each) for each in errors] if isinstance(errors, list) else []
-    return shorten("; ".join(text for text in texts if text)) or "cin7 omni gave no reason"
+    return shorten("; ".join(text for text in texts if text)) or "Cin7 Omni gave no reason"
 
 
 def _read_json(reply: HttpReply, operation: str, *, is_write: bool) -> Any:

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from hub.errors import ConflictError, HubError, NotFoundError, UsageError
 from hub.inbound.event import read_event
+from hub.sandbox import StandIn
 from hub.testing.faults import read_fault
 
 if TYPE_CHECKING:
@@ -26,21 +27,26 @@ PREFIX = "/_sandbox/"
 _STATUSES: dict[type[HubError], int] = {NotFoundError: 404, ConflictError: 409}
 
 
-def make_control_app(sandbox: Sandbox, url: Callable[[], str]) -> web.Application:
+def make_control_app(sandbox: Sandbox | StandIn, url: Callable[[], str]) -> web.Application:
     """The application to mount at :data:`PREFIX`.
 
     Args:
         sandbox: what it controls.
         url: gives the address the sandbox is served under.
     """
-    control = _Control(sandbox, url)
     app = web.Application(middlewares=[_answer_errors])
+    control = _Control(sandbox, url)
     app.router.add_get("/documents", control.documents)
     app.router.add_get("/calls", control.calls)
     app.router.add_get("/info", control.info)
-    app.router.add_post("/receive", control.receive)
-    app.router.add_post("/void", control.void)
-    app.router.add_post("/sell", control.sell)
+    if isinstance(sandbox, StandIn):
+        for name, door in sandbox.doors.items():
+            app.router.add_post(f"/{name}", _opened(door))
+    else:
+        warehouse = _Warehouse(sandbox)
+        app.router.add_post("/receive", warehouse.receive)
+        app.router.add_post("/void", warehouse.void)
+        app.router.add_post("/sell", warehouse.sell)
     app.router.add_post("/faults", control.add_fault)
     app.router.add_delete("/faults", control.clear_faults)
     app.router.add_route("*", "/{path:.*}", control.unknown)
@@ -48,7 +54,7 @@ def make_control_app(sandbox: Sandbox, url: Callable[[], str]) -> web.Applicatio
 
 
 class _Control:
-    def __init__(self, sandbox: Sandbox, url: Callable[[], str]) -> None:
+    def __init__(self, sandbox: Sandbox | StandIn, url: Callable[[], str]) -> None:
         self._sandbox = sandbox
         self._url = url
 
@@ -69,6 +75,27 @@ class _Control:
             }
         )
 
+    async def add_fault(self, request: web.Request) -> web.Response:
+        given = await _read_object(request, {"name", "times", "on", "chance", "seconds"})
+        fault = read_fault(given, self._sandbox.faults)
+        self._sandbox.inject(fault)
+        return _reply({"name": fault.name, "does": self._sandbox.faults[fault.name]})
+
+    async def clear_faults(self, _request: web.Request) -> web.Response:
+        self._sandbox.clear_faults()
+        return _reply({})
+
+    async def unknown(self, request: web.Request) -> web.Response:
+        raise NotFoundError(
+            f"there is no {request.method} {request.path}",
+            fix="use GET documents, calls or info; POST faults or what its help names; or DELETE faults",
+        )
+
+
+class _Warehouse:
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+
     async def receive(self, request: web.Request) -> web.Response:
         given = await _read_object(request, {"document", "quantities", "is_complete", "is_quantity_known"})
         document = self._sandbox.receive(
@@ -86,21 +113,18 @@ class _Control:
     async def sell(self, request: web.Request) -> web.Response:
         return _reply(self._sandbox.sell(read_event(await request.read()).rma))
 
-    async def add_fault(self, request: web.Request) -> web.Response:
-        given = await _read_object(request, {"name", "times", "on", "chance", "seconds"})
-        fault = read_fault(given, self._sandbox.faults)
-        self._sandbox.inject(fault)
-        return _reply({"name": fault.name, "does": self._sandbox.faults[fault.name]})
 
-    async def clear_faults(self, _request: web.Request) -> web.Response:
-        self._sandbox.clear_faults()
-        return _reply({})
+def _opened(door: Callable[[Mapping[str, Any]], Any]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def answer(request: web.Request) -> web.Response:
+        try:
+            given = json.loads(await request.read())
+        except ValueError as error:
+            raise UsageError("the body is no JSON", why=str(error), fix="send a JSON object") from error
+        if not isinstance(given, dict):
+            raise UsageError("the body is no object", fix="send a JSON object")
+        return _reply(door(given))
 
-    async def unknown(self, request: web.Request) -> web.Response:
-        raise NotFoundError(
-            f"there is no {request.method} {request.path}",
-            fix="use GET documents, calls or info; POST receive, sell, void or faults; or DELETE faults",
-        )
+    return answer
 
 
 @web.middleware

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from types import TracebackType
 
-    from hub.sandbox import Sandbox
+    from hub.sandbox import Sandbox, StandIn
 
 __all__ = ["SandboxServer", "parse_fault"]
 
@@ -40,7 +40,7 @@ class SandboxServer:
         ConfigError: the sandbox's app has middlewares, which would see the control calls too.
     """
 
-    def __init__(self, sandbox: Sandbox, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, sandbox: Sandbox | StandIn, host: str = "127.0.0.1", port: int = 0) -> None:
         if sandbox.app.middlewares:
             raise ConfigError(
                 "the sandbox's app has middlewares",

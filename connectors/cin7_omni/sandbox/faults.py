@@ -8,32 +8,15 @@ from typing import TYPE_CHECKING
 from connectors.cin7_omni.sandbox.books import RESOURCES
 from connectors.cin7_omni.sandbox.front import ACTIONS
 from hub.errors import ConfigError
+from hub.sandbox import STANDARD_FAULTS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from random import Random
 
     from hub.sandbox import Fault
 
-FAULTS: Mapping[str, str] = {
-    "refuse": "Closes the listening socket at once for `seconds`, so that connections are refused.",
-    "drop_before_write": "Breaks the connection without applying anything.",
-    "drop_after_write": "Applies the call, then breaks the connection instead of answering.",
-    "apply_partly_then_drop": "Applies the first half of a batch (rounded up), then breaks the connection.",
-    "apply_late_after_drop": "Breaks the connection at once and applies the call `seconds` later.",
-    "server_error_html": "Applies nothing and answers 500 with a page of HTML.",
-    "unavailable": "Applies nothing and answers 503.",
-    "cut_off_body": "Applies the call, sends half of the answer and closes the connection.",
-    "empty_200": "Applies the call and answers 200 with an empty body.",
-    "hang": "Applies nothing and never answers; with `seconds` it breaks the connection after that time.",
-    "slow": "Applies the call and answers as it should, but only after `seconds`.",
-    "unauthorized": "Applies nothing and answers 401.",
-    "forbidden": "Applies nothing and answers 403.",
-    "too_many_requests": "Applies nothing and answers 429 with `Retry-After: seconds`.",
-    "allow_duplicate_references": "Takes a second document under a reference that is in use.",
-    "wrong_order": "Applies a batch and lists its results in reverse order.",
-    "missing_result": "Applies a batch and leaves one result out.",
-}
+FAULTS = STANDARD_FAULTS
+"""It plays every one of them."""
 DEFAULT_SECONDS = {"refuse": 2.0, "apply_late_after_drop": 2.0, "slow": 2.0, "too_many_requests": 1.0}
 """What `seconds` means where the order does not say; other faults take no time."""
 

@@ -15,7 +15,7 @@ from connectors.cin7_omni.sandbox.front import Front
 from connectors.cin7_omni.sandbox.quota import CIN7_WINDOWS, Quota
 from connectors.cin7_omni.sandbox.seeding import seed_books
 from connectors.cin7_omni.sandbox.server import Server
-from connectors.cin7_omni.sandbox.writes import apply_batch, read_batch
+from connectors.cin7_omni.sandbox.writes import MAX_BATCH, apply_batch, read_batch
 from hub.errors import ConfigError, ConflictError
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class Cin7Sandbox:
         dice = random.Random(seed)  # noqa: S311 - repeatable, not secret
         self.credentials: Mapping[str, str] = {"username": username, "api_key": api_key}
         self.faults: Mapping[str, str] = FAULTS
+        self.page_size = MAX_BATCH
         self.permissions = set(permissions)
         self.on_refuse: Callable[[float], None] | None = None
         self._clock = clock
@@ -162,6 +163,16 @@ class Cin7Sandbox:
     def records(self, resource: str) -> list[Record]:
         """Copies of every record of a resource (``Branches``), in id order, as the API shows them."""
         return [dict(record) for record in self._books.records(resource)]
+
+    def enter(self, reference: str, quantities: Mapping[str, Decimal]) -> dict[str, Any]:
+        """See :meth:`hub.sandbox.Sandbox.enter`. Raises ConflictError when Cin7 would refuse it."""
+        lines = [{"code": sku, "qty": -units} for sku, units in quantities.items()]
+        values = {"reference": reference, "salesReference": f"order of {reference}", "lineItems": lines}
+        try:
+            note = transactions.create(self._books, transactions.CREDIT_NOTE, values, self._clock())
+        except transactions.RefusedError as error:
+            raise ConflictError(f"credit note {reference} was refused", why=str(error)) from error
+        return warehouse.describe(note)
 
     def sell(self, rma: Rma) -> dict[str, Any]:
         """See :meth:`hub.sandbox.Sandbox.sell`. Gross prices, in the shop's currency."""

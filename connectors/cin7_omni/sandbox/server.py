@@ -86,6 +86,7 @@ class Server:
         now = self._clock()
         call: Call = {"at": format_time(now), "method": asked.method, "path": asked.path}
         call |= {"query": unquote_plus(asked.raw_query), "status": None, "fault": None}
+        call["is_write"] = asked.method != "GET"
         self.calls.append(call)
         if not self._quota.admits(now):
             # Seen live as bare text rather than as a JSON string.

@@ -1,0 +1,1 @@
+"""Acme for the returns hub."""
