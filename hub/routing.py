@@ -8,7 +8,7 @@ off the credit note (returngo/REFERENCE.md, "Return methods").
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from hub.rma import Item, MethodType, Rma
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
 # ReturnGO API page: the statuses before approval or without one, and those after it.
 _NOT_APPROVED = frozenset({"pending", "rejected", "canceled"})
@@ -120,6 +121,47 @@ def route(rma: Rma, methods: Mapping[str, MethodBinding]) -> Route:
         )
         return Route(decision=Decision.SKIP, kept=kept, reason=reason)
     return _by_method(items, kept, methods)
+
+
+def asks_for_nothing(rma: Rma, methods: Mapping[str, MethodBinding]) -> bool:
+    """True when an RMA has nothing to credit, wherever its methods lead: no item, or none that comes back."""
+    return all(_why_kept(item, methods) for item in rma.items)
+
+
+def hold_back(
+    decided: Route, rma: Rma, credit_from: datetime, *, is_newly_approved: bool, is_asked: bool = False
+) -> Route:
+    """Keeps what was approved before a platform was connected from being credited now.
+
+    Args:
+        decided: what :func:`route` gave.
+        rma: as the platform shows it.
+        credit_from: the platform's cut-off.
+        is_newly_approved: True when the hub itself saw the RMA before its approval, and since the cut-off.
+        is_asked: True when it waits for a person already: it is not skipped behind their back.
+    """
+    if decided.decision is Decision.NONE or is_newly_approved:
+        return decided
+    since = rma.approved_at or rma.created_at
+    if since is not None and since >= credit_from:
+        return decided
+    cut_off = (
+        f"{credit_from:%Y-%m-%d %H:%M} UTC, from when on this platform's returns are credited (credit_from)"
+    )
+    held = replace(decided, connection_id=None, location_id=None)
+    if rma.approved_at is not None:
+        reason = f"it was approved on {rma.approved_at:%Y-%m-%d %H:%M} UTC, before {cut_off}"
+        fix = "if it is to be credited all the same, run `hub deliveries retry <id>`"
+        is_question = is_asked and decided.decision is not Decision.SKIP
+        decision = Decision.ATTENTION if is_question else Decision.SKIP
+        return replace(held, decision=decision, reason=reason, fix=fix)
+    return replace(
+        held,
+        decision=Decision.ATTENTION,
+        reason=f"it does not say when it was approved, and it was not created after {cut_off}",
+        fix="look for its credit in the ERP; if there is one, or none is due, run "
+        "`hub deliveries resolve <id> --note TEXT`; if not, run `hub deliveries retry <id>`",
+    )
 
 
 def _why_kept(item: Item, methods: Mapping[str, MethodBinding]) -> str:

@@ -74,7 +74,12 @@ async def halving(
             middle = len(deliveries) // 2
             first = await halving(call, deliveries[:middle], splits, was_sending=was_sending)
             return first + await halving(call, deliveries[middle:], splits, was_sending=was_sending)
-        return [outcome_of(error, each.delivery_id, was_sending=was_sending) for each in deliveries]
+        return [_outcome(error, each, was_sending=was_sending) for each in deliveries]
+
+
+def _outcome(error: HubError, delivery: Delivery, *, was_sending: bool) -> Outcome:
+    with structlog.contextvars.bound_contextvars(rma=delivery.rma.rma_id):
+        return outcome_of(error, delivery.delivery_id, was_sending=was_sending)
 
 
 def _cause(error: HubError) -> str:

@@ -23,11 +23,13 @@ from hub.store.models import Connection
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from datetime import datetime
 
     from hub.clock import Clock
 
-EXPIRY = timedelta(seconds=30)
+EXPIRY = timedelta(seconds=20)
 HEARTBEAT_S = 5.0
+RELEASE_AGAIN_S = 1.0
 
 log = structlog.get_logger()
 
@@ -59,6 +61,13 @@ class Claim:
             raise ClaimLostError(f"work on connection {self.connection_id}: another process took it over")
 
 
+def free(now: datetime) -> Q:
+    """Connections that nobody holds, as a condition on rows."""
+    # An expiry far ahead was written by a clock that has been set back since.
+    expired = Q(claim_expires_at__lt=now) | Q(claim_expires_at__gt=now + FURTHEST)
+    return Q(claim_token__isnull=True) | expired
+
+
 @asynccontextmanager
 async def claim(connection_id: str, owner: str, clock: Clock) -> AsyncIterator[Claim | None]:
     """Claims a connection for the block, and keeps the claim alive in it.
@@ -74,9 +83,8 @@ async def claim(connection_id: str, owner: str, clock: Clock) -> AsyncIterator[C
     token = clock.new_id()
     now = clock.now()
     taken = await Connection.filter(
-        # An expiry far ahead was written by a clock that has been set back since.
         Q(id=connection_id),
-        Q(claim_token__isnull=True) | Q(claim_expires_at__lt=now) | Q(claim_expires_at__gt=now + FURTHEST),
+        free(now),
     ).update(claim_token=token, claim_owner=owner, claim_expires_at=now + EXPIRY)
     if not taken:
         yield None
@@ -89,11 +97,23 @@ async def claim(connection_id: str, owner: str, clock: Clock) -> AsyncIterator[C
         heart.cancel()
         with contextlib.suppress(asyncio.CancelledError, ClaimLostError):
             await heart
-        await asyncio.shield(
-            Connection.filter(id=connection_id, claim_token=token).update(
+        await asyncio.shield(_release(held))
+
+
+async def _release(held: Claim) -> None:
+    """Gives the connection back. A database that is away or full is asked again as long as a claim lives."""
+    longest = held.clock.now() + EXPIRY
+    while True:
+        try:
+            await Connection.filter(id=held.connection_id, claim_token=held.token).update(
                 claim_token=None, claim_owner=None, claim_expires_at=None
             )
-        )
+        except BaseORMException:
+            if held.clock.now() >= longest:
+                raise
+            await held.clock.sleep(RELEASE_AGAIN_S)
+        else:
+            return
 
 
 async def _beat(held: Claim) -> None:
@@ -106,14 +126,11 @@ async def _beat(held: Claim) -> None:
             log.warning("claim not extended", connection=held.connection_id, reason=str(error))
 
 
-async def release_of(owner_prefix: str, connection_id: str | None = None) -> None:
+async def release_of(owner_prefix: str) -> None:
     """Frees the claims of owners known to be dead: those of an engine whose lock file we now hold.
 
     Args:
         owner_prefix: how the owners' names begin.
-        connection_id: only that one's claim; None for all.
     """
     held = Connection.filter(claim_owner__startswith=owner_prefix)
-    if connection_id is not None:
-        held = held.filter(id=connection_id)
     await held.update(claim_token=None, claim_owner=None, claim_expires_at=None)

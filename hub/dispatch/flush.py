@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hub.crashpoints import CrashPoint, reach
 from hub.dispatch.batch import halving
+from hub.dispatch.disabling import why_disabled
 from hub.dispatch.due import due
 from hub.dispatch.opening import UnreadableError, views
 from hub.dispatch.record import Recorder
@@ -41,12 +42,18 @@ class Flush:
         """True when a person has changed the connection since it was opened."""
         return self._opened_with != (self._opened.row.settings, self._opened.row.credentials)
 
-    async def run(self) -> None:
-        """Works until nothing is due, or the connection is paused or changed."""
+    async def run(self, most_batches: int | None = None) -> None:
+        """Works until nothing is due, the connection is paused or changed, or its connector switched off.
+
+        Args:
+            most_batches: come back after so many; None for all that are due.
+        """
         orphans = await Delivery.filter(connection_id=self._opened.row.id, status=Status.SENDING)
         if orphans:
             await self._record.orphans(orphans)
-        while await self._is_running():
+        batches = 0
+        while batches != most_batches and await self._is_running():
+            batches += 1
             self._has_forgotten = await epochs.current() is not None
             if doubts := await self._due(Status.IN_DOUBT):
                 await self._look(doubts)
@@ -60,35 +67,41 @@ class Flush:
         await row.refresh_from_db(
             fields=["is_paused", "removed_at", "batch_limit", "settings", "credentials"]
         )
-        return not row.is_paused and row.removed_at is None and not self.is_outdated
+        if row.is_paused or row.removed_at is not None or self.is_outdated:
+            return False
+        return await why_disabled(row.connector) is None
 
     async def _due(self, status: Status) -> list[Delivery]:
         most = self._opened.connector.schema.max_batch
+        order = ["next_attempt_at", "created_at", "id"]
         if status is Status.PENDING:
             most = min(most, self._opened.row.batch_limit or most)
+            # What was approved last goes first: a backfill, approved long ago, holds up no live return.
+            order.insert(0, "-rma__approved_at")
         return (
             await Delivery.filter(
                 connection_id=self._opened.row.id,
                 status=status,
             )
             .filter(due("next_attempt_at", self._hub.clock.now()))
-            .order_by("next_attempt_at", "created_at", "id")
+            .order_by(*order)
             .limit(most)
         )
 
-    async def _read(self, rows: Sequence[Delivery]) -> list[Delivery]:
-        """Hands what cannot be read to a person. Gives the others."""
+    async def _read(self, rows: Sequence[Delivery]) -> tuple[list[Delivery], list[hookspecs.Delivery]]:
+        """Hands what cannot be read to a person. Gives the others, and how hooks see them."""
         try:
-            await views(rows, self._opened.row)
+            return list(rows), await views(rows, self._opened.row)
         except UnreadableError as error:
             await self._record.unreadable([row for row in rows if row.id in error.reasons], error.reasons)
-            return [row for row in rows if row.id not in error.reasons]
-        return list(rows)
+            readable = [row for row in rows if row.id not in error.reasons]
+            return readable, await views(readable, self._opened.row)
 
-    async def _look(self, rows: Sequence[Delivery]) -> None:
-        if not (rows := await self._read(rows)):
+    async def _look(self, waiting: Sequence[Delivery]) -> None:
+        rows, deliveries = await self._read(waiting)
+        if not rows:
             return
-        answers = await self._find(await views(rows, self._opened.row))
+        answers = await self._find(deliveries)
         reach(CrashPoint.LOOK_AFTER_ANSWER)
         await self._record.sighted(rows, answers)
 
@@ -108,23 +121,25 @@ class Flush:
         answers = await halving(find, deliveries, (RejectedError, PluginError))
         return [recognised(each) for each in answers] if self._has_forgotten else answers
 
-    async def _deliver(self, rows: Sequence[Delivery]) -> None:
-        rows = await self._record.still_approved(await self._read(rows))
+    async def _deliver(self, waiting: Sequence[Delivery]) -> None:
+        rows, deliveries = await self._read(waiting)
+        rows = await self._record.still_approved(rows)
         fresh = [row for row in rows if row.request is None]
         ready = [row for row in rows if row.request is not None]
         if fresh:
-            ready += await self._prepare(fresh)
+            seen = {each.delivery_id: each for each in deliveries}
+            ready += await self._prepare(fresh, [seen[row.id] for row in fresh])
         if ready and self._has_forgotten:
             ready = await self._look_first(ready)
         # Preparing may have waited for quota: a person may have paused the connection or changed it since.
         if ready and await self._is_running() and (sending := await self._record.start(ready)):
             await self._send(sending)
 
-    async def _prepare(self, rows: Sequence[Delivery]) -> list[Delivery]:
+    async def _prepare(
+        self, rows: Sequence[Delivery], deliveries: Sequence[hookspecs.Delivery]
+    ) -> list[Delivery]:
         opened = self._opened
-        deliveries = [
-            replace(each, is_looked_for_first=self._has_forgotten) for each in await views(rows, opened.row)
-        ]
+        deliveries = [replace(each, is_looked_for_first=self._has_forgotten) for each in deliveries]
 
         async def prepare(
             batch: Sequence[hookspecs.Delivery],

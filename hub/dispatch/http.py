@@ -15,6 +15,7 @@ from yarl import URL
 
 from hub.crashpoints import CrashPoint, reach
 from hub.dispatch.quota import reserve
+from hub.egress import ALLOW, LOOPBACK, BlockedAddressError, guarded_sockets
 from hub.errors import ConfigError, InDoubtError, RetriableError
 from hub.hookspecs import HttpReply
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from hub.clock import Clock
-    from hub.hookspecs import ConnectorSchema
+    from hub.dispatch.quota import Limits
+    from hub.egress import Network
     from hub.store.models import Exchange
 
 CONNECT_TIMEOUT_S = 10.0
@@ -32,6 +34,7 @@ LARGEST_REPLY = 64 * 1024 * 1024
 KEPT_BODY = 64 * 1024
 """How much of a body the request log keeps."""
 REDACTED = "[redacted]"
+NOT_KEPT = "[not kept: the answer is a secret]"
 SHORTEST_SECRET = 3
 """Shorter texts are no secrets, and hiding them would make the log unreadable."""
 SHORTEST_IN_REPLY = 8
@@ -59,7 +62,7 @@ class LoggedSession:
         self,
         *,
         connection_id: str,
-        schema: ConnectorSchema,
+        schema: Limits,
         http: aiohttp.ClientSession,
         clock: Clock,
         secrets: Sequence[str],
@@ -69,10 +72,12 @@ class LoggedSession:
         self._schema = schema
         self._http = http
         self._clock = clock
+        self._given = list(secrets)
         self._secrets = _spellings(secrets)
         self._before_write = before_write
         self._turn = asyncio.Lock()
         self._about: Sequence[str] = ()
+        self._update_key: str | None = None
         self._can_wait = False
 
     @contextmanager
@@ -83,6 +88,15 @@ class LoggedSession:
             yield
         finally:
             self._about = before
+
+    @contextmanager
+    def carrying(self, update_key: str) -> Iterator[None]:
+        """Within the block calls are logged as carrying this update."""
+        before, self._update_key = self._update_key, update_key
+        try:
+            yield
+        finally:
+            self._update_key = before
 
     @contextmanager
     def in_background(self) -> Iterator[None]:
@@ -102,6 +116,7 @@ class LoggedSession:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         is_write: bool = False,
+        is_reply_secret: bool = False,
     ) -> HttpReply:
         """See :meth:`hub.hookspecs.HttpSession.request`."""
         address = f"{url}?{query}" if query else url
@@ -115,6 +130,7 @@ class LoggedSession:
                     url=self._redact(address),
                     request_body=self._redact((body or b"")[:KEPT_BODY].decode(errors="replace")),
                     about=self._about,
+                    update_key=self._update_key,
                     can_wait=self._can_wait,
                 )
             wait = (exchange.at - self._clock.now()).total_seconds()
@@ -133,11 +149,17 @@ class LoggedSession:
             if is_write:
                 reach(CrashPoint.SEND_AFTER_ANSWER)
             exchange.status = reply.status
-            exchange.reply_body = self._redact(reply.body[:KEPT_BODY].decode(errors="replace"))
+            kept = reply.body[:KEPT_BODY].decode(errors="replace")
+            exchange.reply_body = NOT_KEPT if is_reply_secret else self._redact(kept)
             await self._finish(exchange)
             if is_write:
                 reach(CrashPoint.SEND_ANSWER_LOGGED)
-            return replace(reply, body=self._redact_reply(reply.body))
+            return reply if is_reply_secret else replace(reply, body=self._redact_reply(reply.body))
+
+    def hide(self, secret: str) -> None:
+        """See :meth:`hub.hookspecs.HttpSession.hide`."""
+        self._secrets = _spellings([*self._given, secret])
+        self._given.append(secret)
 
     async def _finish(self, exchange: Exchange) -> None:
         exchange.finished_at = self._clock.now()
@@ -146,7 +168,11 @@ class LoggedSession:
         except BaseORMException:
             # What the ERP said is worth more than its place in the log: a full disk must not turn a known
             # answer into a lost one.
-            log.exception("the answer could not be written to the request log", exchange=exchange.id)
+            log.exception(
+                "the answer could not be written to the request log",
+                exchange=exchange.id,
+                deliveries=list(self._about),
+            )
 
     async def _send(
         self, method: str, address: str, headers: Mapping[str, str], body: bytes | None, *, is_write: bool
@@ -174,13 +200,15 @@ class LoggedSession:
             ) from error
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             # Every call makes a connection of its own, so this is certain: nothing was sent.
+            is_blocked = isinstance(getattr(error, "os_error", None), BlockedAddressError)
             raise RetriableError(
-                f"call {host}: no connection", why=str(error), fix="check the address and that it is up"
+                f"call {host}: no connection",
+                why=str(error).replace(" ssl:default", ""),
+                fix=ALLOW if is_blocked else "check the address and that it is up",
             ) from error
         except TimeoutError as error:
-            raise _lost(
-                is_write, f"{method} {host}: no answer in {READ_TIMEOUT_S:g} s", timed_out=True
-            ) from error
+            seconds = self._http.timeout.total
+            raise _lost(is_write, f"{method} {host}: no answer in {seconds:g} s", timed_out=True) from error
         except aiohttp.ClientError as error:
             raise _lost(is_write, f"{method} {host}: the answer was lost", str(error)) from error
 
@@ -198,15 +226,30 @@ class LoggedSession:
         return body
 
 
-def client_session() -> aiohttp.ClientSession:
+def client_session(
+    answer_within_s: float = READ_TIMEOUT_S,
+    *,
+    allowed: Sequence[Network] = (),
+    is_loopback_allowed: bool = True,
+) -> aiohttp.ClientSession:
     """The process's HTTP client.
+
+    It connects to public addresses, and to others only where that is allowed (:mod:`hub.egress`).
+
+    Args:
+        answer_within_s: for one whole answer.
+        allowed: networks that are not public and allowed all the same.
+        is_loopback_allowed: True for ERPs and platforms, whose sandboxes run on this machine.
 
     One connection per call: at a few calls a second it costs little, and a failure to connect then
     certainly means that nothing was sent. On a kept connection that the remote has just closed, it does not.
     """
     session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(force_close=True),
-        timeout=aiohttp.ClientTimeout(total=READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
+        connector=aiohttp.TCPConnector(
+            force_close=True,
+            socket_factory=guarded_sockets((*allowed, *LOOPBACK) if is_loopback_allowed else allowed),
+        ),
+        timeout=aiohttp.ClientTimeout(total=answer_within_s, connect=CONNECT_TIMEOUT_S),
         auto_decompress=True,
         cookie_jar=aiohttp.DummyCookieJar(),
     )

@@ -104,13 +104,17 @@ class _NoSession:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         is_write: bool = False,
+        is_reply_secret: bool = False,
     ) -> hookspecs.HttpReply:
-        del url, query, headers, body, is_write
+        del url, query, headers, body, is_write, is_reply_secret
         raise PluginError(
             self._connector,
             f"connector {self._connector}: it made a {method} call in a hook that makes none",
             fix="report this to the connector's author",
         )
+
+    def hide(self, secret: str) -> None:
+        """Nothing is logged here."""
 
 
 def view_without_calls(hub: Hub, row: models.Connection) -> hookspecs.Connection:

@@ -62,7 +62,7 @@ async def poll(
             reach(CrashPoint.POLL_AFTER_PAGE)
             async with in_transaction():
                 await claim.check()
-                rmas.update(await apply_receipts(row.id, row.connector, page.receipts))
+                rmas.update(await apply_receipts(hub.clock, row.id, row.connector, page.receipts))
                 reach(CrashPoint.POLL_APPLIED)
                 await Connection.filter(id=row.id).update(poll_cursor=page.cursor)
                 reach(CrashPoint.POLL_BEFORE_COMMIT)

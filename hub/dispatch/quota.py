@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from hub.errors import RetriableError
 from hub.hookspecs import QuotaWindow
@@ -19,10 +19,24 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from hub.hookspecs import ConnectorSchema
-
 LONGEST_WAIT = timedelta(seconds=70)
 """Longer waits are not slept through: the work goes back to its row with the time it is due."""
+
+
+class Limits(Protocol):
+    """What is known of a remote's quota: a connector's schema has it, and a platform's."""
+
+    @property
+    def title(self) -> str:
+        """What a merchant calls the remote."""
+
+    @property
+    def quota(self) -> Sequence[QuotaWindow]:
+        """All windows hold at once; empty without a limit."""
+
+    @property
+    def spacing(self) -> timedelta:
+        """Least time from the end of one call to the start of the next."""
 
 
 RESERVED = 0.2
@@ -53,7 +67,7 @@ def earliest(
         now: the present.
         filling: for each window the time of the call that makes it full (the ``calls``-th latest); None
             while there are fewer.
-        last_end: when the latest call ended, or takes its place where it has not; None before the first.
+        last_end: when the latest call ended, the present where that is not known; None before the first.
         spacing: least time between the end of one call and the start of the next.
     """
     free = [now]
@@ -63,15 +77,16 @@ def earliest(
     return max(free)
 
 
-async def reserve(
+async def reserve(  # noqa: PLR0913 - what is written down of a call
     connection_id: str,
-    schema: ConnectorSchema,
+    schema: Limits,
     now: datetime,
     *,
     method: str,
     url: str,
     request_body: str,
     about: Sequence[str] = (),
+    update_key: str | None = None,
     can_wait: bool = False,
 ) -> Exchange:
     """Takes the next free place in the connection's quota and writes the call down.
@@ -84,6 +99,7 @@ async def reserve(
         url: for the log, redacted.
         request_body: for the log, redacted.
         about: ids of the deliveries the call is about.
+        update_key: of the update that the call carries; None for any other call.
         can_wait: True for polls and previews, which leave a part of the quota to live RMAs.
 
     Raises:
@@ -100,7 +116,8 @@ async def reserve(
             filler = await calls.offset(window.calls - 1).first().only("id", "at")
             filling.append((window, filler.at if filler else None))
         last = await calls.first()
-        last_end = min(last.finished_at or last.at, now + LONGEST_WAIT) if last else None
+        # One without an end may be under way, or its process died: the remote may be at it until now.
+        last_end = min(last.finished_at or max(last.at, now), now + LONGEST_WAIT) if last else None
         at = earliest(now, filling, last_end, schema.spacing)
         if at - now > LONGEST_WAIT:
             raise RetriableError(
@@ -110,7 +127,12 @@ async def reserve(
                 retry_after=at - now,
             )
         exchange = await Exchange.create(
-            connection_id=connection_id, at=at, method=method, url=url, request_body=request_body
+            connection_id=connection_id,
+            at=at,
+            method=method,
+            url=url,
+            request_body=request_body,
+            update_key=update_key,
         )
         await ExchangeDelivery.bulk_create(
             ExchangeDelivery(exchange_id=exchange.id, delivery_id=delivery_id) for delivery_id in about
@@ -141,8 +163,13 @@ class Usage:
     used: int
     free_at: datetime
 
+    @property
+    def share(self) -> float:
+        """How full it is: 1 when nothing is left."""
+        return self.used / self.window.calls
 
-async def usage(connection_id: str, schema: ConnectorSchema, now: datetime) -> list[Usage]:
+
+async def usage(connection_id: str, schema: Limits, now: datetime) -> list[Usage]:
     """How full each of a connection's windows is."""
     found = []
     sharing = await _sharing(connection_id)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import structlog
+
 from hub.crashpoints import CrashPoint, reach
 from hub.dispatch.frozen import freeze
 from hub.dispatch.standing import leave_off, not_approved, take_anew
@@ -14,7 +16,9 @@ from hub.outcomes import Outcome, Prepared, Rejected, Status, ValidationState, V
 from hub.store import epochs
 from hub.store.database import in_transaction
 from hub.store.models import Attempt, Connection, Delivery, Rma, TimelineEntry
+from hub.store.terms import remember
 from hub.store.timeline import entry
+from hub.telling import of_delivery, tell_receivers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
     from hub.dispatch.claims import Claim
     from hub.dispatch.opening import OpenedConnection
     from hub.outcomes import Sighting
+
+log = structlog.get_logger()
 
 ROW_FIELDS = (
     "status",
@@ -46,6 +52,7 @@ ROW_FIELDS = (
     "retries",
     "looks",
     "lost_at",
+    "credited_at",
     "next_attempt_at",
     "version",
     "is_open",
@@ -97,10 +104,31 @@ class Recorder:
         for row in rows:
             row.version += 1
             row.updated_at = now
-        if rows:
-            await Delivery.bulk_update(rows, fields=ROW_FIELDS, batch_size=250)
+            # One by one takes a third of the time of one statement with a case for each field of each row.
+            await row.save(update_fields=ROW_FIELDS)
         if story:
             await TimelineEntry.bulk_create(story)
+        named = [row for row in rows if row.reference and row.status is not Status.SENDING]
+        texts = {row.rma_id: (row.reference, row.document_reference, row.document_id) for row in named}
+        await remember(self._opened.row.store_id, texts)
+        ended = [row for row in rows if row.status in {Status.DONE, Status.ATTENTION}]
+        await tell_receivers(self._clock, [of_delivery(row, self._opened.row.name) for row in ended])
+
+    async def _log(self, what: str, rows: Sequence[Delivery]) -> None:
+        """A line for each delivery; why it is so is in its story, which may name its customer."""
+        ids = [row.rma_id for row in rows]
+        numbers = dict(await Rma.filter(id__in=ids).values_list("id", "rma_id")) if ids else {}
+        for row in rows:
+            log.info(
+                what,
+                rma=numbers[row.rma_id],
+                delivery=row.id,
+                connection=self._opened.row.id,
+                attempt=row.attempts,
+                status=row.status.value,
+                verdict=row.verdict.value if row.verdict else None,
+                document=row.document_id,
+            )
 
     # --- prepare ---------------------------------------------------------------------------------------
 
@@ -243,8 +271,7 @@ class Recorder:
                 attempt.finished_at = now
                 attempt.verdict = by_id[attempt.delivery_id].verdict
                 attempt.reason = by_id[attempt.delivery_id].reason
-            if attempts:
-                await Attempt.bulk_update(attempts, fields=["finished_at", "verdict", "reason"])
+                await attempt.save(update_fields=["finished_at", "verdict", "reason"])
             await self._write(rows, story)
             paused = [outcome for outcome in outcomes if outcome.verdict is Verdict.PAUSED]
             if paused:
@@ -253,6 +280,7 @@ class Recorder:
                 await self._worked(now)
             reach(CrashPoint.RECORD_BEFORE_COMMIT)
         reach(CrashPoint.RECORD_AFTER_COMMIT)
+        await self._log("delivery sent", rows)
 
     async def _worked(self, now: datetime) -> None:
         mine = Connection.filter(id=self._opened.row.id)
@@ -279,6 +307,7 @@ class Recorder:
             await self._save(rows, story)
             reach(CrashPoint.ORPHANS_BEFORE_COMMIT)
         reach(CrashPoint.ORPHANS_AFTER_COMMIT)
+        await self._log("delivery was left under way", rows)
 
     async def sighted(self, rows: Sequence[Delivery], answers: Sequence[Sighting | Outcome]) -> None:
         """Records what a look for documents in doubt found."""
@@ -295,6 +324,7 @@ class Recorder:
                     await self._write([row], [told])
             reach(CrashPoint.LOOK_BEFORE_COMMIT)
         reach(CrashPoint.LOOK_AFTER_COMMIT)
+        await self._log("delivery looked for", rows)
 
     async def looked_first(
         self, rows: Sequence[Delivery], answers: Sequence[Sighting | Outcome]
@@ -306,6 +336,7 @@ class Recorder:
         async with in_transaction():
             await self._save_sighted([row for row, _ in changed], answers, [each for _, each in changed])
         reach(CrashPoint.FIRST_LOOK_AFTER_COMMIT)
+        await self._log("delivery looked for", [row for row, _ in changed])
         return [row for row, each in zip(rows, told, strict=True) if each is None]
 
     async def _save_sighted(

@@ -46,7 +46,7 @@ class Transitions:
             case Verdict.CREATED | Verdict.ADOPTED if outcome.document is not None:
                 row.document_id = outcome.document.document_id
                 row.document_reference = outcome.document.reference
-                row.is_open = True
+                row.is_open, row.credited_at = True, now
                 self.end(row, Status.DONE, outcome.verdict, None)
                 made = "was created" if outcome.verdict is Verdict.CREATED else "was found, made earlier"
                 text = (
@@ -122,7 +122,7 @@ class Transitions:
     @staticmethod
     def _forget_gone(row: Delivery) -> None:
         """The document that the ledger knew is certainly not there any more."""
-        row.document_id = row.document_reference = None
+        row.document_id = row.document_reference = row.credited_at = None
         row.is_open = False
 
     def after_first_look(

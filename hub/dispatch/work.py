@@ -8,6 +8,7 @@ import structlog
 
 from hub.crashpoints import CrashPoint, reach
 from hub.dispatch.claims import ClaimLostError, claim
+from hub.dispatch.disabling import check_enabled, why_disabled
 from hub.dispatch.flush import Flush
 from hub.dispatch.opening import open_connection
 from hub.dispatch.policy import FURTHEST
@@ -27,7 +28,14 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 
-async def work(hub: Hub, http: aiohttp.ClientSession, connection_id: str, *, owner: str) -> bool:
+async def work(
+    hub: Hub,
+    http: aiohttp.ClientSession,
+    connection_id: str,
+    *,
+    owner: str,
+    most_batches: int | None = None,
+) -> bool:
     """Sends and looks up what is due on one connection, then polls if a poll is due.
 
     Args:
@@ -35,6 +43,7 @@ async def work(hub: Hub, http: aiohttp.ClientSession, connection_id: str, *, own
         http: the process's HTTP client.
         connection_id: which.
         owner: who works, for people to read.
+        most_batches: come back after so many, though more may be due; None for all of them.
 
     Returns:
         False when somebody else holds the connection.
@@ -47,6 +56,8 @@ async def work(hub: Hub, http: aiohttp.ClientSession, connection_id: str, *, own
             return False
         reach(CrashPoint.WORK_CLAIMED)
         row = await Connection.get(id=connection_id)
+        if await why_disabled(row.connector):
+            return True
         try:
             opened = open_connection(hub, row, http, held)
         except HubError as error:
@@ -55,7 +66,7 @@ async def work(hub: Hub, http: aiohttp.ClientSession, connection_id: str, *, own
             )
             raise
         flush = Flush(hub, opened, held)
-        await flush.run()
+        await flush.run(most_batches)
         if not flush.is_outdated and await is_poll_due(hub, row):
             await _poll_or_tell(hub, opened, held)
         return True
@@ -84,9 +95,10 @@ async def poll_now(hub: Hub, http: aiohttp.ClientSession, connection_id: str, *,
     """One polling cycle now, whether it is due or not; waits for whoever works on the connection.
 
     Raises:
-        ConflictError: the connection stayed in use.
+        ConflictError: the connection stayed in use, or its connector is switched off.
         HubError: the ERP could not be read.
     """
     async with claim_in_turn(hub, connection_id, owner=owner, what="poll") as held:
         row = await Connection.get(id=connection_id)
+        await check_enabled(row.connector, f"poll {row.name}")
         return await poll(hub, open_connection(hub, row, http, held), held)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tortoise.exceptions import IntegrityError
 
 from hub.crashpoints import CrashPoint, reach
 from hub.errors import EventError
-from hub.inbound.deciding import decide, place, store_items
+from hub.inbound.deciding import decide, methods_of, place, store_items
+from hub.inbound.document import parse_rma
+from hub.inbound.impersonal import event_without_person
 from hub.inbound.later import (
     is_approved_again,
+    is_only_talk,
+    is_taken_on,
     look_then_prepare_anew,
     persons_word,
     take_note,
@@ -19,10 +25,11 @@ from hub.inbound.later import (
     withdraw,
 )
 from hub.outcomes import Status
-from hub.routing import Decision, is_past_approval
+from hub.routing import Decision, asks_for_nothing, hold_back, is_not_approved, is_past_approval
 from hub.store.database import in_transaction
-from hub.store.models import Delivery, Event, Rma, Store
+from hub.store.models import Connection, Delivery, Event, Rma, RmaItem, Store
 from hub.store.timeline import EDITED, KIND_LENGTH, RESOLVED, tell
+from hub.telling import of_delivery, of_goods, tell_receivers
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -33,6 +40,10 @@ if TYPE_CHECKING:
     from hub.routing import Route
 
 
+class OtherStoreError(EventError):
+    """The RMA is another store's. It names that store, so it is for the hub's own people only."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Accepted:
     """What became of an event; it is on disk when this is given.
@@ -40,8 +51,10 @@ class Accepted:
     Attributes:
         event_id: the id it is known by.
         rma_id: the platform's id of the RMA.
-        duplicate: True when it had been accepted before, and nothing new was stored.
+        duplicate: True when it brought nothing new: its id had been accepted before, or the hub holds the
+            RMA exactly so.
         is_stale: True when it showed an older state of the RMA than the hub holds.
+        is_talk: True when the RMA differs in nothing the hub acts on, as after a comment of its own.
         decision: what was decided for an RMA that had no delivery; None when it had one.
         delivery_id: the RMA's delivery; None when there is none.
         reason: why it is not simply on its way; empty when it is.
@@ -51,13 +64,20 @@ class Accepted:
     rma_id: str
     duplicate: bool
     is_stale: bool = False
+    is_talk: bool = False
     decision: Decision | None = None
     delivery_id: str | None = None
     reason: str = ""
 
 
 async def accept(
-    clock: Clock, store: Store, event: IncomingEvent, *, source: str, event_id: str | None = None
+    clock: Clock,
+    store: Store,
+    event: IncomingEvent,
+    *,
+    source: str,
+    event_id: str | None = None,
+    credit_from: datetime | None = None,
 ) -> Accepted:
     """Stores an event, the RMA as it stands and what is to be done about it.
 
@@ -67,34 +87,45 @@ async def accept(
         clock: time and ids.
         store: whose event it is.
         event: what came in.
-        source: where it came from: ``cli``, ``events``; ids are unique within it.
+        source: where it came from: ``cli``, ``events/<store>``; ids are unique within it.
         event_id: the sender's id; None takes the document's digest, so that the same document twice is one.
+        credit_from: what was approved before is not credited; None credits whatever is approved.
 
     Raises:
-        EventError: 409 when the RMA belongs to another store, or the id came with another document.
+        OtherStoreError: 409: the RMA belongs to another store.
+        EventError: 409 when the id came with another document.
     """
     event_id = event_id or event.digest
     reach(CrashPoint.ACCEPT_BEGUN)
     try:
-        accepted = await _accept(clock, store, event, source, event_id)
+        accepted = await _accept(clock, store, event, source, event_id, credit_from)
     except IntegrityError:
         # Another process stored this event or RMA first, after we looked. Its rows are there now.
-        accepted = await _accept(clock, store, event, source, event_id)
+        accepted = await _accept(clock, store, event, source, event_id, credit_from)
     reach(CrashPoint.ACCEPT_AFTER_COMMIT)
     return accepted
 
 
-async def _accept(clock: Clock, store: Store, event: IncomingEvent, source: str, event_id: str) -> Accepted:
+async def _accept(
+    clock: Clock,
+    store: Store,
+    event: IncomingEvent,
+    source: str,
+    event_id: str,
+    credit_from: datetime | None,
+) -> Accepted:
     async with in_transaction():
         known = await Event.get_or_none(source=source, event_id=event_id).select_related("rma")
         if known is not None:
-            return await _duplicate(known, event, store)
+            return await _duplicate(known, _as_kept(event, known.rma), store)
         now = clock.now()
         held_rma = Rma.filter(platform=event.rma.platform, rma_id=event.rma.rma_id)
         row = await held_rma.select_for_update().first()
         if row is not None and row.store_id != store.id:
             raise await _elsewhere(row, store)
+        event = _as_kept(event, row)
         held = row.last_updated_at if row else None
+        is_known = row is not None and row.document == event.text
         is_stale = bool(held and event.rma.last_updated_at and event.rma.last_updated_at < held)
         if row is None:
             row = await _new_rma(store, event, now)
@@ -112,9 +143,14 @@ async def _accept(clock: Clock, store: Store, event: IncomingEvent, source: str,
             await tell(row.id, now, "rma.stale", text)
             return Accepted(event_id=event_id, rma_id=row.rma_id, duplicate=False, is_stale=True)
         reach(CrashPoint.ACCEPT_EVENT_WRITTEN)
-        accepted = await _apply(clock, row, event, event_id)
+        accepted = replace(await _apply(clock, row, event, event_id, credit_from), duplicate=is_known)
         reach(CrashPoint.ACCEPT_BEFORE_COMMIT)
         return accepted
+
+
+def _as_kept(event: IncomingEvent, row: Rma | None) -> IncomingEvent:
+    """Of an RMA whose customer was erased, nothing personal is taken in again."""
+    return event if row is None or row.erased_at is None else event_without_person(event)
 
 
 async def _duplicate(known: Event, event: IncomingEvent, store: Store) -> Accepted:
@@ -136,9 +172,9 @@ async def _duplicate(known: Event, event: IncomingEvent, store: Store) -> Accept
     )
 
 
-async def _elsewhere(row: Rma, store: Store) -> EventError:
+async def _elsewhere(row: Rma, store: Store) -> OtherStoreError:
     other = await Store.get(id=row.store_id)
-    return EventError(
+    return OtherStoreError(
         f"accept RMA {row.rma_id} for store {store.name}",
         why=f"store {other.name} has it already, and an RMA number is unique on the whole platform",
         fix=f"submit it with the store it belongs to: `--store {other.name}`",
@@ -160,26 +196,48 @@ async def _new_rma(store: Store, event: IncomingEvent, now: datetime) -> Rma:
     )
 
 
-async def _apply(clock: Clock, row: Rma, event: IncomingEvent, event_id: str) -> Accepted:
+async def _apply(
+    clock: Clock, row: Rma, event: IncomingEvent, event_id: str, credit_from: datetime | None
+) -> Accepted:
     """Brings the stored RMA up to the event, and decides what it means."""
     now, rma = clock.now(), event.rma
-    previous = row.status
+    previous, previous_at = row.status, row.last_updated_at
+    held = row.document
+    is_talk = is_only_talk(held, event.document)
     row.status, row.document = rma.status, event.text
     row.order_name = rma.order_name or row.order_name
     row.last_updated_at = rma.last_updated_at or row.last_updated_at
     await row.save()
     delivery = await Delivery.filter(rma_id=row.id).select_for_update().first()
+    was = (delivery.status if delivery else None, row.contradiction)
     word = await persons_word(row, delivery) if delivery is not None else None
-    is_persons = word in {RESOLVED, EDITED}
-    if delivery is not None and (is_persons or not _is_decided_anew(delivery, rma, previous)):
-        if word == RESOLVED:
+    is_anew = delivery is None or (
+        word not in {RESOLVED, EDITED}
+        and (_is_decided_anew(delivery, rma, previous) or await _asks_at_last(row, delivery, held, rma))
+    )
+    if delivery is not None and not is_anew:
+        if is_talk:
+            pass  # a comment or a label, often our own: it is kept, and starts and tells nothing
+        elif word == RESOLVED:
             await take_note_of_closed(row, delivery, rma, previous, now)
         elif is_approved_again(delivery, rma, previous):
             await look_then_prepare_anew(row, delivery, now)
         else:
             await take_note(row, delivery, rma, previous, now)
-        return Accepted(event_id=event_id, rma_id=row.rma_id, duplicate=False, delivery_id=delivery.id)
+        await _tell_receivers(clock, row, delivery, *was)
+        return Accepted(
+            event_id=event_id,
+            rma_id=row.rma_id,
+            duplicate=False,
+            is_talk=is_talk,
+            delivery_id=delivery.id,
+        )
     decided = await decide(row, rma)
+    if credit_from is not None and not is_taken_on(delivery, word):
+        was_open = is_not_approved(previous) and previous_at is not None and previous_at >= credit_from
+        is_new = was_open and not is_not_approved(rma.status)
+        is_asked = delivery is not None and delivery.status is Status.ATTENTION
+        decided = hold_back(decided, rma, credit_from, is_newly_approved=is_new, is_asked=is_asked)
     await store_items(row, rma, decided)
     # A status is an open set, and may be longer than a kind.
     await tell(row.id, now, f"rma.{rma.status.casefold()}"[:KIND_LENGTH], _arrival(rma, decided))
@@ -198,6 +256,7 @@ async def _apply(clock: Clock, row: Rma, event: IncomingEvent, event_id: str) ->
     if delivery is None:
         delivery = Delivery(id=clock.new_id(), rma=row, created_at=now)
     await place(delivery, decided, now)
+    await _tell_receivers(clock, row, delivery, *was)
     return Accepted(
         event_id=event_id,
         rma_id=row.rma_id,
@@ -206,6 +265,20 @@ async def _apply(clock: Clock, row: Rma, event: IncomingEvent, event_id: str) ->
         delivery_id=delivery.id,
         reason=decided.reason,
     )
+
+
+async def _tell_receivers(
+    clock: Clock, row: Rma, delivery: Delivery, status: Status | None, contradiction: str | None
+) -> None:
+    """Tells whoever listens what needs a person now and did not before."""
+    news = []
+    if delivery.status is Status.ATTENTION and status is not Status.ATTENTION:
+        connection = await Connection.get_or_none(id=delivery.connection_id)
+        news.append(of_delivery(delivery, connection.name if connection else None))
+    if row.contradiction is not None and row.contradiction != contradiction:
+        credited = await RmaItem.filter(rma_id=row.id, is_credited=True)
+        news += of_goods(delivery, credited, [], is_completed=False, flag=row.contradiction)
+    await tell_receivers(clock, news)
 
 
 def _is_decided_anew(delivery: Delivery, rma: domain.Rma, previous: str) -> bool:
@@ -219,6 +292,23 @@ def _is_decided_anew(delivery: Delivery, rma: domain.Rma, previous: str) -> bool
     if is_past_approval(rma):
         return False
     return delivery.status is not Status.SKIPPED or rma.status != previous
+
+
+async def _asks_at_last(row: Rma, delivery: Delivery, held: str, rma: domain.Rma) -> bool:
+    """Whether an RMA that was skipped for having nothing to credit has something now.
+
+    Nobody can have credited by hand what was not there. One skipped for *Do not update* stays skipped.
+    """
+    if delivery.status is not Status.SKIPPED or delivery.attempts or is_not_approved(rma.status):
+        return False
+    before = parse_rma(json.loads(held, parse_float=Decimal))
+    methods = await methods_of(row.store_id)
+    return (
+        not is_past_approval(rma)
+        and not is_not_approved(before.status)
+        and asks_for_nothing(before, methods)
+        and not asks_for_nothing(rma, methods)
+    )
 
 
 def _arrival(rma: domain.Rma, decided: Route) -> str:

@@ -12,6 +12,7 @@ from hub.outcomes import Status, ValidationState, Verdict
 from hub.rma import MethodType
 from hub.routing import Decision, MethodBinding, Route, is_past_approval, route
 from hub.store.models import ReturnMethod, Rma, RmaItem, TimelineEntry
+from hub.store.terms import remember
 from hub.store.timeline import tell
 
 if TYPE_CHECKING:
@@ -77,7 +78,10 @@ async def place(delivery: Delivery, decided: Route, now: datetime) -> None:
 
 
 async def store_items(row: Rma, rma: domain.Rma, decided: Route) -> None:
-    """Writes the items of an RMA anew; what a warehouse has said about one of them stays."""
+    """Writes the items of an RMA anew, and makes it findable by them.
+
+    What a warehouse has said about one of them stays.
+    """
     credited = {item.returned_item_id for item in decided.items}
     kept = {item.returned_item_id: reason for item, reason in decided.kept}
     held = {item.returned_item_id: item for item in await RmaItem.filter(rma_id=row.id)}
@@ -100,6 +104,8 @@ async def store_items(row: Rma, rma: domain.Rma, decided: Route) -> None:
             item.is_returned, item.is_restockable = known.is_returned, known.is_restockable
             item.validated_at, item.source, item.reason = known.validated_at, known.source, known.reason
     await RmaItem.bulk_create(items)
+    skus = (item.sku for item in items)
+    await remember(row.store_id, {row.id: [row.rma_id, row.order_name, *skus]})
 
 
 async def take_as_it_is(row: Rma) -> Route:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # An event name of the platform is an open set; this one is in its RMA documents. A status-updated event
 # shows no new status in them, so it is not read as an approval.
-_APPROVAL_EVENT = "rma_approved"
+APPROVAL_EVENT = "rma_approved"
 
 # ReturnGO help pages; the older of the two names of drop-off is still met.
 _METHOD_TYPES = {
@@ -199,6 +199,6 @@ def _read_approved_at(events: Field) -> datetime | None:
     approvals = (
         event.at("eventDate").moment()
         for event in events.each()
-        if (event.at("eventName").text() or "").casefold() == _APPROVAL_EVENT
+        if (event.at("eventName").text() or "").casefold() == APPROVAL_EVENT
     )
     return max((moment for moment in approvals if moment), default=None)

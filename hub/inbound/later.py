@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from hub.inbound.document import parse_rma
+from hub.inbound.document import APPROVAL_EVENT, parse_rma
 from hub.outcomes import Status, ValidationState, Verdict
 from hub.routing import is_not_approved, is_past_approval
 from hub.store.models import Connection, RmaItem, TimelineEntry
@@ -19,6 +20,40 @@ if TYPE_CHECKING:
     from hub.store.models import Delivery, Rma
 
 
+def is_only_talk(held: str, document: Mapping[str, Any]) -> bool:
+    """Whether a document differs from the one held in nothing the hub acts on: comments, labels, its age.
+
+    The hub's own comments and shipment statuses come back as such changes.
+    """
+    before: dict[str, Any] = json.loads(held, parse_float=Decimal)
+    return before.get("lastUpdated") != document.get("lastUpdated") and _without_talk(
+        before
+    ) == _without_talk(document)
+
+
+def _without_talk(document: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in document.items() if name not in {"comments", "lastUpdated"}}
+    summary, shipments = kept.get("rmaSummary"), kept.get("shipments")
+    if isinstance(summary, Mapping):
+        approvals = [each for each in summary.get("events") or () if _is_approval(each)]
+        kept["rmaSummary"] = {**summary, "events": approvals}
+    if isinstance(shipments, list):
+        kept["shipments"] = [
+            {name: each[name] for name in each if name not in _PARCEL_TALK}
+            if isinstance(each, Mapping)
+            else each
+            for each in shipments
+        ]
+    return kept
+
+
+def _is_approval(event: object) -> bool:
+    return isinstance(event, Mapping) and str(event.get("eventName")).casefold() == APPROVAL_EVENT
+
+
+_PARCEL_TALK = frozenset({"status", "trackingNumber", "trackingURL", "labelURL"})
+
+
 async def persons_word(row: Rma, delivery: Delivery) -> str | None:
     """What a person did last with a delivery that has no document: a kind of sentence; None for nothing.
 
@@ -29,6 +64,11 @@ async def persons_word(row: Rma, delivery: Delivery) -> str | None:
     kinds = (RESOLVED, EDITED, HANDED_BACK)
     last = await TimelineEntry.filter(rma_id=row.id, kind__in=kinds).order_by("-id").first()
     return last.kind if last else None
+
+
+def is_taken_on(delivery: Delivery | None, word: str | None) -> bool:
+    """Whether the hub is to credit an RMA already, so that no cut-off takes that back."""
+    return delivery is not None and (delivery.status is Status.PENDING or word == HANDED_BACK)
 
 
 async def take_note_of_closed(

@@ -1,1 +1,1 @@
-"""Returns platforms: where returns come from, and where their updates go."""
+"""Returns platforms: where returns come from and where their updates go."""

@@ -13,22 +13,28 @@ from hub.outcomes import ReceiptVerdict, ValidationState, Verdict
 from hub.rma_update.dealing import ItemValidation, deal
 from hub.store.models import Delivery, Rma, RmaItem, TimelineEntry
 from hub.store.timeline import tell
+from hub.telling import of_goods, tell_receivers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from hub.clock import Clock
     from hub.outcomes import Receipt
     from hub.rma import Item
     from hub.rma_update.dealing import Dealt
+    from hub.telling import News
 
 FLAGGED = "validation.flagged"
 
 
-async def apply_receipts(connection_id: str, source: str, receipts: Sequence[Receipt]) -> list[str]:
+async def apply_receipts(
+    clock: Clock, connection_id: str, source: str, receipts: Sequence[Receipt]
+) -> list[str]:
     """Deals receipts of our documents out to their RMAs' items; others' documents are passed over.
 
     Args:
+        clock: for what the RMAs' platform and subscribers are told.
         connection_id: whose ledger tells which documents are ours.
         source: who says so, shown on each item: the connector's name.
         receipts: one page of a poll.
@@ -41,15 +47,18 @@ async def apply_receipts(connection_id: str, source: str, receipts: Sequence[Rec
         connection_id=connection_id, document_id__in=list(by_document)
     ).select_related("rma")
     changed = []
+    news: list[News] = []
     for delivery in ours:
         if delivery.document_id is None:
             continue
-        if await _apply(delivery, by_document[delivery.document_id], source):
+        if await _apply(delivery, by_document[delivery.document_id], source, news):
             changed.append(delivery.rma.rma_id)
+    await tell_receivers(clock, news)
     return changed
 
 
-async def _apply(delivery: Delivery, receipt: Receipt, source: str) -> bool:
+async def _apply(delivery: Delivery, receipt: Receipt, source: str, news: list[News]) -> bool:
+    """Applies one receipt. True when something new was learnt; what others must learn goes onto ``news``."""
     rma = delivery.rma
     rows = await RmaItem.filter(rma_id=rma.id, is_credited=True).order_by("position")
     receipt = _believed(delivery, receipt)
@@ -65,17 +74,22 @@ async def _apply(delivery: Delivery, receipt: Receipt, source: str) -> bool:
     held = {row.returned_item_id: held_of(row, row.validated_at) for row in rows if row.validated_at}
     dealt = deal(items, receipt, held)
     await Delivery.filter(id=delivery.id).update(seen_at=receipt.seen_at)
-    for row in rows:
-        if row.returned_item_id in dealt.changes:
-            _write(row, replace(dealt.changes[row.returned_item_id], source=source))
-            await row.save()
+    changed = [row for row in rows if row.returned_item_id in dealt.changes]
+    for row in changed:
+        _write(row, replace(dealt.changes[row.returned_item_id], source=source))
+        await row.save()
     flag = dealt.flag
-    is_news = await _tell(rma, dealt, len(items), flag, receipt.seen_at)
+    is_new_flag = await _is_new(rma, flag)
+    is_news = await _tell(rma, dealt, len(items), flag if is_new_flag else None, receipt.seen_at)
     state = dealt.state
     if flag is not None and flag == rma.resolved_flag:
         state = state_of(rows)
+    is_completed = False
     if state is not None and rma.contradiction is None:
         await Rma.filter(id=rma.id).update(validation=state)
+        is_completed = state is ValidationState.FULL and rma.validation is not state
+    new_flag = "; ".join(dealt.flags) if is_new_flag else None
+    news += of_goods(delivery, rows, changed, is_completed=is_completed, flag=new_flag)
     if dealt.state is ValidationState.FULL:
         await Delivery.filter(id=delivery.id).update(is_open=False)
     return is_news
@@ -124,8 +138,16 @@ def _write(row: RmaItem, validation: ItemValidation) -> None:
     row.source, row.reason = validation.source, validation.reason
 
 
+async def _is_new(rma: Rma, flag: str | None) -> bool:
+    """The same flag seen at every poll is told once."""
+    if flag is None:
+        return False
+    last = await TimelineEntry.filter(rma_id=rma.id, kind=FLAGGED).order_by("-id").first()
+    return last is None or last.text != flag
+
+
 async def _tell(rma: Rma, dealt: Dealt, items: int, flag: str | None, now: datetime) -> bool:
-    """Tells what is new; the same flag seen at every poll is told once."""
+    """Tells what is new on the RMA's story; ``flag`` only when it was not told yet."""
     is_news = False
     if dealt.changes:
         back = sum(1 for change in dealt.changes.values() if change.is_returned)
@@ -138,8 +160,6 @@ async def _tell(rma: Rma, dealt: Dealt, items: int, flag: str | None, now: datet
         await tell(rma.id, now, "validation.received", text)
         is_news = True
     if flag is not None:
-        last = await TimelineEntry.filter(rma_id=rma.id, kind=FLAGGED).order_by("-id").first()
-        if last is None or last.text != flag:
-            await tell(rma.id, now, FLAGGED, flag)
-            is_news = True
+        await tell(rma.id, now, FLAGGED, flag)
+        is_news = True
     return is_news

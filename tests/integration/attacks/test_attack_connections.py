@@ -15,7 +15,7 @@ from aiohttp import web
 from yarl import URL
 
 from connectors.cin7_omni.sandbox import Cin7Sandbox
-from hub.engine.embedded import due_connections
+from hub.engine.work import due_connections
 from hub.errors import ConfigError, ConflictError, HubError, UsageError
 from hub.merchant import connections, deliveries, mappings, methods
 from hub.outcomes import Status, ValidationState

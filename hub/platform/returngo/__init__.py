@@ -1,0 +1,1 @@
+"""ReturnGO: approvals in by poll and hint, comments and shipment statuses out. See README.md here."""
