@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import SecretStr
 
+from hub.access import audit
 from hub.dispatch.claims import claim
 from hub.dispatch.http import client_session
 from hub.dispatch.opening import open_connection, read_model
 from hub.errors import ConflictError, NotFoundError, UsageError
+from hub.merchant import reports
 from hub.merchant.stores import checked_name
 from hub.outcomes import Status
 from hub.store.database import in_transaction
@@ -25,11 +27,36 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from hub.core import Hub
-    from hub.hookspecs import ConnectorSchema
     from hub.outcomes import ConnectReport
 
 CHECK_WAIT_S = 20.0
 CHECK_RETRY_S = 0.2
+DRAFT = "it is not switched on yet"
+"""Why a connection that is still being set up is paused."""
+
+
+class Form(Protocol):
+    """What of a connector's or a platform's schema tells which values a connection takes."""
+
+    @property
+    def name(self) -> str:
+        """Of the connector or platform."""
+
+    @property
+    def title(self) -> str:
+        """What a merchant calls it."""
+
+    @property
+    def credentials(self) -> type[BaseModel]:
+        """Model of what proves who we are."""
+
+    @property
+    def settings(self) -> type[BaseModel]:
+        """Model of everything else."""
+
+    @property
+    def account_fields(self) -> Sequence[str]:
+        """Fields that together name one account."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +82,7 @@ async def add(
     *,
     should_check: bool = True,
     is_second_allowed: bool = False,
+    is_draft: bool = False,
 ) -> Added:
     """Adds a connection; with a check that fails on the credentials, nothing is kept.
 
@@ -66,6 +94,7 @@ async def add(
         values: settings and credentials by field name, as text.
         should_check: True proves the credentials against the ERP first.
         is_second_allowed: True lets a second connection use the same account of the ERP.
+        is_draft: True keeps it paused from its first moment, until :func:`resume` switches it on.
 
     Raises:
         ConfigError: a value is wrong or missing. ConflictError: the name or the account is in use.
@@ -84,11 +113,13 @@ async def add(
         connector=connector_name,
         account_key=key,
         quota_key=key,
-        settings=_as_json(settings),
+        settings=as_json(settings),
         credentials="",
+        is_paused=is_draft,
+        pause_reason=DRAFT if is_draft else "",
         created_at=hub.clock.now(),
     )
-    row.credentials = hub.sealer.seal(_as_json(credentials), row=f"connection/{row.id}")
+    row.credentials = hub.sealer.seal(as_json(credentials), row=f"connection/{row.id}")
     async with in_transaction():
         if await Connection.exists(store_id=store.id, name_key=row.name_key):
             raise ConflictError(
@@ -100,17 +131,20 @@ async def add(
             raise ConflictError(
                 f"add connection {name!r}: {twin.name!r} of store {twin.store.name} uses this account",
                 why="two connections to one account would spend one quota twice over",
-                fix="use that connection, or add --allow-same-account if you mean it",
+                fix="use that connection; if you mean it, `hub connections add` takes --allow-same-account",
             )
         row.account_key = None if twin is not None else key
         await row.save(force_create=True)
+        await _record("added", row, after=_state(connector.schema, row, hub))
     if not should_check:
         return Added(row=row, report=None, notes=notes)
     try:
         report = await check(hub, row)
     except BaseException:
         # Only the log of its calls stays: they have spent the account's quota.
-        await _forget(hub, row)
+        async with in_transaction():
+            await _forget(hub, row)
+            await _record("removed", row, after={"reason": "it failed its first check"})
         raise
     return Added(row=row, report=report, notes=notes)
 
@@ -126,7 +160,7 @@ async def check(hub: Hub, row: Connection) -> ConnectReport:
     while True:
         async with claim(row.id, "check", hub.clock) as held:
             if held is not None:
-                async with client_session() as http:
+                async with client_session(allowed=hub.environment.egress_allow) as http:
                     opened = open_connection(hub, row, http, held)
                     return await _checked(hub, row, await _ask(hub, row, opened))
         if waited >= CHECK_WAIT_S:
@@ -149,8 +183,11 @@ async def _ask(hub: Hub, row: Connection, opened: Any) -> ConnectReport:
 
 
 async def _checked(hub: Hub, row: Connection, report: ConnectReport) -> ConnectReport:
-    row.last_success_at = hub.clock.now()
-    await Connection.filter(id=row.id).update(last_success_at=row.last_success_at, last_error="")
+    row.last_success_at = row.checked_at = now = hub.clock.now()
+    row.connect_report = reports.as_text(report)
+    await Connection.filter(id=row.id).update(
+        last_success_at=now, last_error="", checked_at=now, connect_report=row.connect_report
+    )
     return report
 
 
@@ -175,6 +212,12 @@ async def every(store: Store) -> list[Connection]:
     return await Connection.filter(store_id=store.id, role=Role.ERP, removed_at__isnull=True).order_by("name")
 
 
+async def names_ever(store: Store) -> list[str]:
+    """The names of the store's connections to ERPs, also of removed ones: their returns are still there."""
+    rows = await Connection.filter(store_id=store.id, role=Role.ERP).only("name")
+    return sorted({row.name for row in rows})
+
+
 async def edit(hub: Hub, row: Connection, values: Mapping[str, str]) -> None:
     """Changes some settings or credentials; what is not given stays.
 
@@ -189,9 +232,14 @@ async def edit(hub: Hub, row: Connection, values: Mapping[str, str]) -> None:
     if key != row.quota_key:
         await _check_account_may_change(row, key)
         row.account_key, row.quota_key = (key if row.account_key is not None else None), key
-    row.settings = _as_json(settings)
-    row.credentials = hub.sealer.seal(_as_json(credentials), row=f"connection/{row.id}")
-    await row.save(update_fields=["settings", "credentials", "account_key", "quota_key"])
+    before = _state(schema, row, hub)
+    row.settings = as_json(settings)
+    row.credentials = hub.sealer.seal(as_json(credentials), row=f"connection/{row.id}")
+    async with in_transaction():
+        await row.save(update_fields=["settings", "credentials", "account_key", "quota_key"])
+        old_shown, new_shown = audit.changed(before, _state(schema, row, hub))
+        entered = {name: "entered anew" for name in _secret_fields(schema.credentials) if name in values}
+        await _record("edited", row, before=old_shown, after={**new_shown, **entered})
 
 
 async def _check_account_may_change(row: Connection, key: str) -> None:
@@ -214,7 +262,9 @@ async def _check_account_may_change(row: Connection, key: str) -> None:
 
 async def pause(row: Connection, reason: str) -> None:
     """Stops sending and polling until :func:`resume`; what comes meanwhile waits."""
-    await Connection.filter(id=row.id).update(is_paused=True, pause_reason=reason)
+    async with in_transaction():
+        await Connection.filter(id=row.id).update(is_paused=True, pause_reason=reason)
+        await audit.record("connection.paused", row.name, store=row.store_id, after={"reason": reason})
 
 
 async def resume(row: Connection) -> int:
@@ -223,7 +273,10 @@ async def resume(row: Connection) -> int:
     Returns:
         How many deliveries wait.
     """
-    await Connection.filter(id=row.id).update(is_paused=False, pause_reason="")
+    async with in_transaction():
+        await Connection.filter(id=row.id).update(is_paused=False, pause_reason="")
+        before = {"reason": row.pause_reason} if row.is_paused else None
+        await audit.record("connection.resumed", row.name, store=row.store_id, before=before)
     return await Delivery.filter(
         connection_id=row.id, status__in=[Status.PENDING, Status.IN_DOUBT, Status.SENDING]
     ).count()
@@ -254,6 +307,7 @@ async def remove(hub: Hub, row: Connection) -> int:
             )
         methods = await ReturnMethod.filter(connection_id=row.id).update(connection_id=None, location_id=None)
         await _tell_unwatched(hub, row)
+        await _record("removed", row, before={"settings": json.loads(row.settings), "methods": methods})
         await _forget(hub, row)
     return methods
 
@@ -282,7 +336,16 @@ async def _forget(hub: Hub, row: Connection) -> None:
     )
 
 
-def split_values(schema: ConnectorSchema, values: Mapping[str, Any]) -> tuple[BaseModel, BaseModel]:
+async def _record(done: str, row: Connection, **states: Mapping[str, Any]) -> None:
+    await audit.record(f"connection.{done}", row.name, store=row.store_id, **states)
+
+
+def _state(schema: Form, row: Connection, hub: Hub) -> dict[str, Any]:
+    settings, credentials = shown_values(schema, row, hub)
+    return {"connector": row.connector, **settings, **credentials}
+
+
+def split_values(schema: Form, values: Mapping[str, Any]) -> tuple[BaseModel, BaseModel]:
     """Sorts given values into credentials and settings, and checks both.
 
     Raises:
@@ -294,7 +357,7 @@ def split_values(schema: ConnectorSchema, values: Mapping[str, Any]) -> tuple[Ba
         raise UsageError(
             f"set {', '.join(unknown)}: {schema.title} has no such field",
             why=f"it takes {', '.join([*in_credentials, *in_settings])}",
-            fix=f"see `hub connectors schema {schema.name}`",
+            fix="name one of those",
         )
     credentials = {name: values[name] for name in values if name in in_credentials}
     settings = {name: values[name] for name in values if name in in_settings}
@@ -313,13 +376,13 @@ def _trimmings(values: Mapping[str, str], *models: BaseModel) -> Iterator[str]:
                 yield f"blanks around {name} were removed"
 
 
-def account_key(schema: ConnectorSchema, credentials: BaseModel, settings: BaseModel) -> str:
+def account_key(schema: Form, credentials: BaseModel, settings: BaseModel) -> str:
     """A digest that two connections to one account of an ERP share."""
     given = [str(getattr(credentials, f, getattr(settings, f, ""))) for f in schema.account_fields]
     return hashlib.sha256(json.dumps([schema.name, *given]).encode()).hexdigest()
 
 
-def shown_values(schema: ConnectorSchema, row: Connection, hub: Hub) -> tuple[dict[str, Any], dict[str, Any]]:
+def shown_values(schema: Form, row: Connection, hub: Hub) -> tuple[dict[str, Any], dict[str, Any]]:
     """A connection's settings, and its credentials with the secret ones hidden."""
     settings = json.loads(row.settings)
     if row.removed_at is not None:
@@ -333,7 +396,7 @@ def _secret_fields(model: type[BaseModel]) -> Sequence[str]:
     return [name for name, field in model.model_fields.items() if field.annotation is SecretStr]
 
 
-def _as_json(model: BaseModel) -> str:
+def as_json(model: BaseModel) -> str:
     """A model as JSON text with its secrets in the clear: only ever sealed, or of a model without secrets."""
     values = model.model_dump(mode="json")
     for name in _secret_fields(type(model)):

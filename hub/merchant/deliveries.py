@@ -6,17 +6,21 @@ import json
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from hub.access import audit
 from hub.dispatch.frozen import keep_edited, replace_by_edited
 from hub.errors import ConflictError, NotFoundError, UsageError
 from hub.inbound.deciding import decide, place, take_as_it_is
 from hub.inbound.document import parse_rma
 from hub.merchant.editing import checked
+from hub.merchant.rmas import no_such_page
 from hub.outcomes import Status, ValidationState, Verdict
 from hub.rma_update.apply import FLAGGED, state_of
 from hub.routing import Decision, is_not_approved
 from hub.store.database import in_transaction
 from hub.store.models import Attempt, Connection, Delivery, Exchange, Rma, RmaItem, TimelineEntry
+from hub.store.terms import remember
 from hub.store.timeline import EDITED, HANDED_BACK, RESOLVED, tell
+from hub.telling import of_delivery, of_goods, tell_receivers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     from hub.clock import Clock
     from hub.core import Hub
     from hub.store.models import Store
+    from hub.telling import News
 
 
 LONGEST_DOCUMENT_ID = 200
@@ -36,17 +41,42 @@ async def every(
     status: Status | None = None,
     rma_id: str | None = None,
     connection: str | None = None,
+    before: str | None = None,
     limit: int,
 ) -> list[Delivery]:
-    """The store's deliveries, newest first."""
+    """The store's deliveries, those of the newest RMAs first.
+
+    Args:
+        store: whose.
+        status: only those.
+        rma_id: only that of this RMA.
+        connection: only those over the connection of this name.
+        before: only those after the delivery of this id, the last one of the page before.
+        limit: at most so many.
+
+    Raises:
+        UsageError: the store has no delivery of the id in ``before``.
+    """
     query = Delivery.filter(rma__store_id=store.id)
+    # One number, in the two tables: whichever is sorted by, SQLite walks that table's index, and of the two
+    # the one that what is wanted narrows down.
+    by = "rma__id" if status is None and connection is None else "rma_id"
+    if before is not None:
+        last = await Delivery.get_or_none(rma__store_id=store.id, id=before)
+        if last is None:
+            raise no_such_page("deliveries")
+        query = query.filter(**{f"{by}__lt": last.rma_id})
     if status is not None:
         query = query.filter(status=status)
     if rma_id is not None:
         query = query.filter(rma__rma_id=rma_id)
     if connection is not None:
-        query = query.filter(connection__name_key=connection.strip().casefold())
-    return await query.select_related("rma", "connection").order_by("-created_at", "-id").limit(limit)
+        key = connection.strip().casefold()
+        row = await Connection.get_or_none(store_id=store.id, name_key=key)
+        if row is None:
+            return []
+        query = query.filter(connection_id=row.id)
+    return await query.select_related("rma", "connection").order_by(f"-{by}").limit(limit)
 
 
 async def get(store: Store, delivery_id: str) -> Delivery:
@@ -70,6 +100,11 @@ async def get(store: Store, delivery_id: str) -> Delivery:
             f"find delivery {delivery_id!r}: several begin like this", fix="give more of the id"
         )
     return rows[0]
+
+
+async def of_rma(rma: Rma) -> Delivery | None:
+    """An RMA's delivery, with its connection; None when it was never approved."""
+    return await Delivery.get_or_none(rma_id=rma.id).select_related("rma", "connection")
 
 
 async def attempts(delivery: Delivery) -> Sequence[Attempt]:
@@ -109,13 +144,18 @@ async def retry(
         rma = await _held_rma(delivery)
         row = await _held(delivery)
         _check_waits_for_person(row, "retry", is_gone=is_gone)
+        before = _state(row)
         if not row.attempts and row.document_id is None:
-            return await _route_again(row, rma, clock)
+            now_is = await _route_again(row, rma, clock)
+            await _record("retried", rma, row, before)
+            return now_is
         _check_is_approved(row, rma, "retry")
         await _connection_of(row, "retry")
-        row.is_prepared_anew, row.edited_request = prepare_anew, None
+        # Of an erased RMA's request parts are gone.
+        row.is_prepared_anew, row.edited_request = prepare_anew or rma.erased_at is not None, None
         text = "A person asked for another try. The hub first looks for what earlier ones may have left."
         await _look_first(row, clock.now(), text)
+        await _record("retried", rma, row, before, is_prepared_anew=prepare_anew, is_gone=is_gone)
     what = "a new request is prepared" if prepare_anew else "the same request is sent"
     return f"the hub looks for an earlier document first; only when there is none, {what}"
 
@@ -146,13 +186,14 @@ async def edit(hub: Hub, delivery: Delivery, request: str) -> str:
         rma = await _held_rma(delivery)
         row = await _held(delivery)
         _check_waits_for_person(row, "edit")
-        now = hub.clock.now()
+        now, before = hub.clock.now(), _state(row)
         if row.attempts:
             _check_is_approved(row, rma, "edit")
             keep_edited(row, answer)
             row.is_prepared_anew = False
             text = "A person wrote another request. The hub first looks for what earlier ones may have left."
             await _look_first(row, now, text)
+            await _record("edited", rma, row, before, sent_as=answer.reference)
             return (
                 "the hub looks for an earlier document first; only when there is none, the edited request is "
                 f"sent as {answer.reference!r}"
@@ -164,6 +205,7 @@ async def edit(hub: Hub, delivery: Delivery, request: str) -> str:
         await _save(row, now)
         text = f"A person wrote the request by hand. It is sent as {answer.reference!r}."
         await tell(row.rma_id, now, EDITED, text)
+        await _record("edited", rma, row, before, sent_as=answer.reference)
     return f"the edited request is sent as {answer.reference!r}"
 
 
@@ -229,7 +271,9 @@ async def resolve(clock: Clock, delivery: Delivery, note: str, document_id: str 
                 why="the hub is about to send it",
                 fix="pause its connection or wait until it is done",
             )
-        await _settle_document(row, document_id.strip() if document_id is not None else None)
+        was = (row.status, rma.validation)
+        before = _state(row)
+        await _settle_document(row, rma, document_id.strip() if document_id is not None else None, now)
         row.edited_request = None
         row.reason, row.fix, row.next_attempt_at, row.lost_at = None, "", None, None
         if row.status is not Status.DONE:
@@ -237,10 +281,24 @@ async def resolve(clock: Clock, delivery: Delivery, note: str, document_id: str 
         await _save(row, now)
         await _lift_flags(rma)
         await tell(row.rma_id, now, RESOLVED, f"A person closed this: {note.strip()}.")
+        await _record("resolved", rma, row, before, note=note.strip())
+        await tell_receivers(clock, await _news(row, rma, *was))
     return f"it is {row.status}" + (f" with document {row.document_id}" if row.document_id else "")
 
 
-async def _settle_document(row: Delivery, document_id: str | None) -> None:
+async def _news(row: Delivery, rma: Rma, status: Status, validation: ValidationState) -> list[News]:
+    """What a person's word means for the RMA's platform and subscribers, given what it was before."""
+    told = []
+    if row.status is Status.DONE and status is not Status.DONE:
+        connection = await Connection.get_or_none(id=row.connection_id)
+        told.append(of_delivery(row, connection.name if connection else None))
+    if rma.validation is ValidationState.FULL and validation is not ValidationState.FULL:
+        credited = await RmaItem.filter(rma_id=rma.id, is_credited=True)
+        told += of_goods(row, credited, [], is_completed=True, flag=None)
+    return told
+
+
+async def _settle_document(row: Delivery, rma: Rma, document_id: str | None, now: datetime) -> None:
     if row.document_id is not None:
         if document_id not in {None, row.document_id}:
             raise ConflictError(
@@ -273,6 +331,18 @@ async def _settle_document(row: Delivery, document_id: str | None) -> None:
         )
     row.status, row.verdict, row.is_open = Status.DONE, Verdict.ADOPTED, True
     row.document_id, row.document_reference = document_id, row.reference
+    row.credited_at = now
+    await remember(rma.store_id, {rma.id: [document_id]})
+
+
+async def _record(done: str, rma: Rma, row: Delivery, before: dict[str, str | None], **more: object) -> None:
+    """Writes to the audit log. The requests themselves are kept with the delivery."""
+    after = {"rma_id": rma.rma_id, **_state(row), **more}
+    await audit.record(f"delivery.{done}", row.id, store=rma.store_id, before=before, after=after)
+
+
+def _state(row: Delivery) -> dict[str, str | None]:
+    return {"status": row.status, "document_id": row.document_id, "reference": row.reference}
 
 
 async def _is_paused(row: Delivery) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tortoise.functions import Count, Min
 
+from hub.dispatch.disabling import why_disabled
 from hub.dispatch.quota import Usage, usage
 from hub.outcomes import Status, ValidationState
 from hub.store.models import Connection, Delivery, Exchange, Rma
@@ -42,6 +43,7 @@ class Health:
         flagged: RMAs whose goods need a person.
         usage: how full each window of the quota is; empty when the connector is missing or has none.
         through_at: when the backlog should be through at the quota's pace; None when nothing waits.
+        disabled: that its connector is switched off, why, and the way back; None when it is on.
         problems: sentences, worst first; empty when all is well.
     """
 
@@ -55,6 +57,7 @@ class Health:
     flagged: int
     usage: Sequence[Usage]
     through_at: datetime | None
+    disabled: str | None
     problems: Sequence[str]
 
 
@@ -67,13 +70,17 @@ async def health(hub: Hub, row: Connection) -> Health:
     waiting = {status: counts[status] for status in _WAITING if counts.get(status)}
     oldest = await mine.filter(status__in=_WAITING).annotate(at=Min("created_at")).values("at")
     oldest_at = oldest[0]["at"] if waiting else None
-    flagged = await Rma.filter(delivery__connection_id=row.id, validation=ValidationState.FLAGGED).count()
+    # The store is named so that an index leads to the few that are flagged.
+    flagged = await Rma.filter(
+        store_id=row.store_id, validation=ValidationState.FLAGGED, delivery__connection_id=row.id
+    ).count()
     found = next((c for c in hub.registry.connectors if c.name == row.connector), None)
     used = await usage(row.id, found.schema, now) if found else []
     through = None
     if found and waiting:
         through = await _through_at(row, found.schema, used, sum(waiting.values()), now)
     unsent_for = now - oldest_at if oldest_at else None
+    disabled = await why_disabled(row.connector)
     not_polled_for = await _not_polled_for(row, now)
     return Health(
         row=row,
@@ -86,7 +93,9 @@ async def health(hub: Hub, row: Connection) -> Health:
         flagged=flagged,
         usage=used,
         through_at=through,
-        problems=_problems(row, counts, flagged, unsent_for, not_polled_for, is_installed=found is not None),
+        disabled=disabled,
+        problems=([disabled] if disabled else [])
+        + _problems(row, counts, flagged, unsent_for, not_polled_for, is_installed=found is not None),
     )
 
 
@@ -152,6 +161,12 @@ def _problems(
 
 def _poll_interval(row: Connection) -> timedelta:
     return timedelta(seconds=float(json.loads(row.settings).get("poll_interval_s", 0)))
+
+
+async def recent_calls(row: Connection, since: datetime, *, most: int) -> list[datetime]:
+    """When a connection's calls of late took their place in the quota, newest first, at most so many."""
+    calls = Exchange.filter(connection_id=row.id, at__gte=since).order_by("-at").limit(most)
+    return [each[0] for each in await calls.values_list("at")]
 
 
 def spelled(span: timedelta) -> str:

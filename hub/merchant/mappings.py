@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
+from hub.access import audit
 from hub.dispatch.claims import claim
 from hub.dispatch.http import client_session
 from hub.dispatch.opening import open_connection, read_model
-from hub.errors import ConflictError, NotFoundError
+from hub.errors import ConfigError, ConflictError, NotFoundError
 from hub.hookspecs import Delivery, StoreInfo
 from hub.inbound.deciding import methods_of
-from hub.mapping.document import parse_mapping
+from hub.mapping.document import MappingTextError, parse_mapping, place_of
 from hub.routing import route
 from hub.store.database import in_transaction
 from hub.store.models import Connection, MappingVersion, Store
 
 if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
     from hub.core import Hub
     from hub.outcomes import Prepared, Rejected
     from hub.rma import Rma
@@ -40,6 +45,44 @@ def validate(hub: Hub, row: Connection, text: str) -> dict[str, Any]:
     schema = hub.registry.get(row.connector).schema
     read_model(schema.mapping, document, "the mapping")
     return document
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """Something that is wrong with a mapping document.
+
+    Attributes:
+        line, column: where in its text, counted from 1.
+        field: which field it is about, as a path with dots; empty when the text cannot be read at all.
+        text: what is wrong, in a clause.
+    """
+
+    line: int
+    column: int
+    field: str
+    text: str
+
+
+def problems(hub: Hub, row: Connection, text: str) -> list[Problem]:
+    """Everything that is wrong with a mapping document, in its order; nothing when it is valid."""
+    try:
+        document = parse_mapping(text)
+    except MappingTextError as error:
+        return [Problem(line=error.line, column=error.column, field="", text=error.why)]
+    except ConfigError as error:
+        return [Problem(line=1, column=1, field="", text=str(error))]
+    try:
+        hub.registry.get(row.connector).schema.mapping.model_validate(document)
+    except ValidationError as error:
+        found = [_problem(text, each) for each in error.errors(include_url=False, include_input=False)]
+        return sorted(found, key=lambda each: (each.line, each.column))
+    return []
+
+
+def _problem(text: str, each: ErrorDetails) -> Problem:
+    line, column = place_of(text, each["loc"])
+    field = ".".join(str(part) for part in each["loc"])
+    return Problem(line=line, column=column, field=field, text=each["msg"].removeprefix("Value error, "))
 
 
 async def current(row: Connection) -> MappingVersion | None:
@@ -66,20 +109,7 @@ async def store(hub: Hub, row: Connection, text: str, *, by: str) -> MappingVers
     Raises:
         ConfigError: it is not valid; the version in use stays.
     """
-    validate(hub, row, text)
-    async with in_transaction():
-        newest = (
-            await MappingVersion.filter(connection_id=row.id).select_for_update().order_by("-version").first()
-        )
-        if newest is not None and newest.text == text:
-            return newest
-        return await MappingVersion.create(
-            connection_id=row.id,
-            version=newest.version + 1 if newest else 1,
-            text=text,
-            created_at=hub.clock.now(),
-            created_by=by,
-        )
+    return await _keep(hub, row, text, by, "mapping.set", {})
 
 
 async def restore(hub: Hub, row: Connection, version: int, *, by: str) -> MappingVersion:
@@ -88,15 +118,40 @@ async def restore(hub: Hub, row: Connection, version: int, *, by: str) -> Mappin
     Raises:
         NotFoundError: there is no such version. ConfigError: it is no longer valid.
     """
+    told = {"restored": version}
     if version == BUILT_IN:
-        return await store(hub, row, "{}", by=by)
+        return await _keep(hub, row, "{}", by, "mapping.restored", told)
     old = await MappingVersion.get_or_none(connection_id=row.id, version=version)
     if old is None:
         raise NotFoundError(
             f"restore version {version} of the mapping of {row.name}: there is none",
             fix=f"list them with `hub mapping history {row.name}`",
         )
-    return await store(hub, row, old.text, by=by)
+    return await _keep(hub, row, old.text, by, "mapping.restored", told)
+
+
+async def _keep(
+    hub: Hub, row: Connection, text: str, by: str, action: str, told: dict[str, int]
+) -> MappingVersion:
+    validate(hub, row, text)
+    async with in_transaction():
+        newest = (
+            await MappingVersion.filter(connection_id=row.id).select_for_update().order_by("-version").first()
+        )
+        if newest is not None and newest.text == text:
+            return newest
+        made = await MappingVersion.create(
+            connection_id=row.id,
+            version=newest.version + 1 if newest else 1,
+            text=text,
+            created_at=hub.clock.now(),
+            created_by=by,
+        )
+        # The texts themselves are kept for good, by version.
+        before = {"version": newest.version if newest else BUILT_IN}
+        after = {"version": made.version, **told}
+        await audit.record(action, row.name, store=row.store_id, before=before, after=after)
+        return made
 
 
 async def preview(hub: Hub, row: Connection, rma: Rma, text: str | None = None) -> Prepared | Rejected:
@@ -121,7 +176,7 @@ async def preview(hub: Hub, row: Connection, rma: Rma, text: str | None = None) 
             raise ConflictError(
                 f"preview over {row.name}: the connection is at work", fix="try again in a moment"
             )
-        async with client_session() as http:
+        async with client_session(allowed=hub.environment.egress_allow) as http:
             opened = open_connection(hub, row, http, held)
             with opened.session.in_background():
                 (answer,) = await opened.connector.prepare(opened.view, [delivery])
@@ -144,4 +199,6 @@ async def _imagined(hub: Hub, row: Connection, rma: Rma, mapping: dict[str, Any]
         location_id=routed.location_id if routed.connection_id == row.id else None,
         approved_at=rma.approved_at or hub.clock.now(),
         mapping=mapping,
+        # A note that the hub made for this RMA is no second credit: nothing is written here.
+        is_looked_for_first=True,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hub.access import audit
 from hub.errors import ConflictError, NotFoundError, UsageError
 from hub.merchant.stores import checked_name
 from hub.rma import MethodType
@@ -22,12 +23,15 @@ async def add(store: Store, name: str, kind: MethodType) -> ReturnMethod:
         ConflictError: the store has one of that name.
     """
     name = checked_name(name, "return method")
-    if await ReturnMethod.exists(store_id=store.id, name_key=name_key(name)):
-        raise ConflictError(
-            f"add return method {name!r}: store {store.name} has one of that name",
-            fix=f"change it with `hub methods set {name!r}`",
-        )
-    return await ReturnMethod.create(store=store, name=name, name_key=name_key(name), type=kind.value)
+    async with in_transaction():
+        if await ReturnMethod.exists(store_id=store.id, name_key=name_key(name)):
+            raise ConflictError(
+                f"add return method {name!r}: store {store.name} has one of that name",
+                fix=f"change it with `hub methods set {name!r}`",
+            )
+        row = await ReturnMethod.create(store=store, name=name, name_key=name_key(name), type=kind.value)
+        await audit.record("method.added", name, store=store.id, after={"type": row.type})
+    return row
 
 
 async def get(store: Store, name: str) -> ReturnMethod:
@@ -75,16 +79,31 @@ async def point_at(row: ReturnMethod, connection: Connection, location_id: str |
                 f"set return method {row.name!r}: connection {connection.name!r} was removed meanwhile",
                 fix="name another one; `hub connections list` shows them",
             )
+        before = await _state(row)
         row.connection_id, row.location_id = connection.id, location_id
-        await row.save(update_fields=["connection_id", "location_id"])
+        await _set(row, before)
 
 
 async def do_not_update(row: ReturnMethod) -> None:
     """Makes nothing for this method's RMAs."""
-    row.connection_id = row.location_id = None
-    await row.save(update_fields=["connection_id", "location_id"])
+    async with in_transaction():
+        before = await _state(row)
+        row.connection_id = row.location_id = None
+        await _set(row, before)
 
 
 async def remove(row: ReturnMethod) -> None:
     """Forgets a return method; RMAs that name it then need a person."""
-    await row.delete()
+    async with in_transaction():
+        await audit.record("method.removed", row.name, store=row.store_id, before=await _state(row))
+        await row.delete()
+
+
+async def _set(row: ReturnMethod, before: dict[str, str | None]) -> None:
+    await row.save(update_fields=["connection_id", "location_id"])
+    await audit.record("method.set", row.name, store=row.store_id, before=before, after=await _state(row))
+
+
+async def _state(row: ReturnMethod) -> dict[str, str | None]:
+    connection = await Connection.get_or_none(id=row.connection_id) if row.connection_id else None
+    return {"connection": connection.name if connection else None, "location": row.location_id}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from hub.errors import NotFoundError
+from hub.errors import NotFoundError, UsageError
 from hub.store.models import Delivery, Rma, RmaItem, TimelineEntry
 
 if TYPE_CHECKING:
@@ -20,15 +20,45 @@ def shown_time(at: datetime | None) -> str | None:
 
 
 async def every(
-    store: Store, *, status: str | None = None, validation: str | None = None, limit: int
+    store: Store,
+    *,
+    status: str | None = None,
+    validation: str | None = None,
+    before: str | None = None,
+    limit: int,
 ) -> list[Rma]:
-    """The store's RMAs, newest first."""
+    """The store's RMAs, newest first.
+
+    Args:
+        store: whose.
+        status: only those in this state, as the platform writes it, in any case.
+        validation: only those of which the warehouse has said so much.
+        before: only those older than the RMA of this id, the last one of the page before.
+        limit: at most so many.
+
+    Raises:
+        UsageError: the store has no RMA of the id in ``before``.
+    """
     query = Rma.filter(store_id=store.id)
+    if before is not None:
+        last = await Rma.filter(store_id=store.id, rma_id=before).order_by("id").first()
+        if last is None:
+            raise no_such_page("RMAs")
+        query = query.filter(id__lt=last.id)
     if status is not None:
         query = query.filter(status__iexact=status)
     if validation is not None:
         query = query.filter(validation=validation)
     return await query.select_related("delivery").order_by("-id").limit(limit)
+
+
+def no_such_page(what: str) -> UsageError:
+    """A list was asked to go on behind something that is not there."""
+    return UsageError(
+        f"list {what}: there is no such page",
+        why="the cursor is none that this list gave",
+        fix="leave the cursor out for the first page, then take each page's next_cursor",
+    )
 
 
 async def get(store: Store, rma_id: str) -> Rma:
@@ -46,10 +76,14 @@ async def get(store: Store, rma_id: str) -> Rma:
     return row
 
 
+async def items(row: Rma) -> list[RmaItem]:
+    """An RMA's items, in its document's order."""
+    return await RmaItem.filter(rma_id=row.id).order_by("position")
+
+
 async def shown(store: Store, row: Rma) -> dict[str, Any]:
     """An RMA with its delivery, items and story, as `rmas show --json` and the API give it."""
     deliveries = await Delivery.filter(rma_id=row.id).select_related("connection")
-    items = await RmaItem.filter(rma_id=row.id).order_by("position")
     story = await TimelineEntry.filter(rma_id=row.id).order_by("id")
     return {
         "rma_id": row.rma_id,
@@ -58,7 +92,7 @@ async def shown(store: Store, row: Rma) -> dict[str, Any]:
         "status": row.status,
         "validation": row.validation.value,
         "deliveries": [shown_delivery(delivery) for delivery in deliveries],
-        "items": [_shown_item(item) for item in items],
+        "items": [_shown_item(item) for item in await items(row)],
         "timeline": [{"at": shown_time(each.at), "kind": each.kind, "text": each.text} for each in story],
     }
 

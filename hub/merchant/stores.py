@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hub.access import audit
 from hub.errors import ConflictError, NotFoundError, UsageError
 from hub.store.database import in_transaction
 from hub.store.models import NAME_LENGTH, Store
@@ -47,21 +48,30 @@ async def add(name: str, now: datetime, *, url: str = "", customer_support_url: 
         ConflictError: the name is taken.
     """
     name = checked_name(name, "store")
-    if await Store.exists(name=name):
-        raise ConflictError(
-            f"add store {name!r}: there is one already", fix=f"change it with `hub stores edit {name}`"
+    async with in_transaction():
+        if await Store.exists(name=name):
+            raise ConflictError(
+                f"add store {name!r}: there is one already", fix=f"change it with `hub stores edit {name}`"
+            )
+        row = await Store.create(
+            name=name, url=url, customer_support_url=customer_support_url, created_at=now
         )
-    return await Store.create(name=name, url=url, customer_support_url=customer_support_url, created_at=now)
+        await audit.record("store.added", name, store=row.id, after=_state(row))
+    return row
 
 
 async def edit(name: str, *, url: str | None, customer_support_url: str | None) -> Store:
     """Changes what is given; None leaves a field as it is."""
     store = await get(name)
+    before = _state(store)
     if url is not None:
         store.url = url
     if customer_support_url is not None:
         store.customer_support_url = customer_support_url
-    await store.save()
+    async with in_transaction():
+        await store.save()
+        old, new = audit.changed(before, _state(store))
+        await audit.record("store.edited", name, store=store.id, before=old, after=new)
     return store
 
 
@@ -70,17 +80,28 @@ async def every() -> list[Store]:
     return await Store.all().order_by("name")
 
 
-def checked_name(name: str, what: str) -> str:
+def _state(row: Store) -> dict[str, str]:
+    return {"url": row.url, "customer_support_url": row.customer_support_url}
+
+
+def checked_name(name: str, what: str, *, prefix: str = "") -> str:
     """A name without blanks around it, refused when nothing or too much is left.
+
+    Args:
+        name: as a user gave it.
+        what: what it names.
+        prefix: stands before it where names are compared, and takes its room.
 
     Raises:
         UsageError: the name is not usable.
     """
     name = name.strip()
-    if not name or len(name) > NAME_LENGTH or not name.isprintable():
+    longest = NAME_LENGTH - len(prefix)
+    # Without case some letters are two.
+    if not name or max(len(name), len(name.casefold())) > longest or not name.isprintable():
         raise UsageError(
             f"name the {what}",
-            why=f"a name has 1 to {NAME_LENGTH} printable characters, and this one has {len(name)}",
+            why=f"a name has 1 to {longest} printable characters, and this one has {len(name)}",
             fix="give another name",
         )
     return name

@@ -1,4 +1,4 @@
-"""`hub serve`: health answers and, on SQLite, the engine, until a signal says stop."""
+"""`hub serve`: health answers, events and, on SQLite, the engine, until a signal says stop."""
 
 from __future__ import annotations
 
@@ -8,18 +8,29 @@ import ipaddress
 import signal
 from typing import TYPE_CHECKING
 
+import structlog
 from aiohttp import web
 from tortoise.exceptions import BaseORMException
 
 from hub.engine.embedded import running_engine
 from hub.errors import ConflictError
+from hub.inbound.event import MAX_BYTES
 from hub.store.database import client, pending_migrations
+from hub.web import accounts, api, events, guard, hints, pages
+from hub.web.guard import Need, guarded
 from hub.web.metrics import CONTENT_TYPE, Metrics
+from hub.web.pages import areas, errors_as_pages
+from hub.web.problems import errors_as_problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hub.core import Hub
+
+log = structlog.get_logger()
+
+SHUTDOWN_S = 25.0
+"""How long requests that are under way may still take; each has an end of its own before that."""
 
 
 def is_loopback(host: str) -> bool:
@@ -30,23 +41,23 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def make_app(hub: Hub, *, is_local: bool) -> web.Application:
+def make_app(hub: Hub, *, is_local: bool, ring: Callable[[], None] = lambda: None) -> web.Application:
     """The web application.
 
     ``/healthz`` answers while the process runs. ``/readyz`` answers 200 when the database answers and its
     schema is current, else 503. Neither tells anything about a store, so both are open. ``/metrics`` names
-    stores and connections, so it answers only where nobody but this machine can ask.
+    stores and connections, so it answers programs on this machine and tokens. ``/v1/events`` takes signed
+    events. What each route needs of whoever asks is stated where it is added (:mod:`hub.web.guard`). Errors
+    are problem documents (:mod:`hub.web.problems`), and pages for people (:mod:`hub.web.pages`).
 
     Args:
         hub: the hub.
         is_local: True when it listens on a loopback address.
+        ring: tells the engine of this process that rows have changed; does nothing where there is none.
     """
     figures = Metrics(hub)
 
     async def metrics(_: web.Request) -> web.Response:
-        if not is_local:
-            why = "metrics are served on a loopback address only; run `hub serve` with --host 127.0.0.1\n"
-            return web.Response(text=why, status=403)
         return web.Response(body=await figures.text(), headers={"Content-Type": CONTENT_TYPE})
 
     async def healthz(_: web.Request) -> web.Response:
@@ -57,15 +68,28 @@ def make_app(hub: Hub, *, is_local: bool) -> web.Application:
             await client().execute_query("SELECT 1")
             pending = await pending_migrations(hub.environment)
         except (BaseORMException, OSError) as error:
-            return web.json_response(
-                {"status": "unready", "reason": f"the database does not answer: {error}"}, status=503
-            )
+            # Why is for the log: this is open, and an error may name hosts and users.
+            log.warning("the database does not answer", error=str(error))
+            told = {"status": "unready", "reason": "the database does not answer; the log says why"}
+            return web.json_response(told, status=503)
         if pending:
             return web.json_response({"status": "unready", "reason": "migrations are missing"}, status=503)
         return web.json_response({"status": "ready"})
 
-    app = web.Application()
-    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", metrics)])
+    app = web.Application(
+        middlewares=[errors_as_pages, errors_as_problems, guarded], client_max_size=MAX_BYTES
+    )
+    guard.install(app, hub, is_local=is_local)
+    pages.install(app, ring)
+    guard.add_routes(app, Need.OPEN, [web.get("/healthz", healthz), web.get("/readyz", readyz)])
+    guard.add_routes(app, Need.METRICS, [web.get("/metrics", metrics)])
+    incoming = events.Events(hub, ring)
+    guard.add_routes(app, Need.OPEN, [web.post(events.PATH, figures.timed(incoming.post))])
+    guard.add_routes(app, Need.OPEN, [web.post(hints.ROUTE, hints.Hints(hub, ring).post)])
+    app.on_cleanup.append(incoming.close)
+    api.add_to(app, ring)
+    accounts.add_to(app)
+    areas.add_to(app)
     return app
 
 
@@ -85,17 +109,22 @@ async def serve(hub: Hub, host: str, port: int, on_ready: Callable[[str], None])
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    runner = web.AppRunner(make_app(hub, is_local=is_loopback(host)), access_log=None)
-    await runner.setup()
-    try:
-        async with contextlib.AsyncExitStack() as stack:
-            if hub.environment.is_sqlite:
-                await stack.enter_async_context(running_engine(hub))
-            on_ready(await _listen(runner, host, port))
-            await stop.wait()
-            await runner.shutdown()
-    finally:
-        await runner.cleanup()
+    async with contextlib.AsyncExitStack() as stack:
+        ring: Callable[[], None] = lambda: None  # noqa: E731
+        if hub.environment.is_sqlite:
+            ring = (await stack.enter_async_context(running_engine(hub))).ring
+        else:
+            # Heavy to import, and needed here only.
+            from hub.engine.workers import running_bell  # noqa: PLC0415
+
+            ring = (await stack.enter_async_context(running_bell(hub))).ring
+        app = make_app(hub, is_local=is_loopback(host), ring=ring)
+        # Requests end before the engine: what they store is still rung for.
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
+        stack.push_async_callback(runner.cleanup)
+        await runner.setup()
+        on_ready(await _listen(runner, host, port))
+        await stop.wait()
 
 
 async def _listen(runner: web.AppRunner, host: str, port: int) -> str:

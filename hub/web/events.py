@@ -1,0 +1,205 @@
+"""``POST /v1/events``: a signed event in, 202 once it is on disk."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import structlog
+from aiohttp import web
+
+from hub.errors import EventError
+from hub.inbound.accept import OtherStoreError, accept
+from hub.inbound.event import MAX_BYTES, read_event
+from hub.inbound.signature import verify
+from hub.merchant import event_secrets
+from hub.web.problems import RequestError, database_unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hub.core import Hub
+    from hub.store.models import EventSecret
+
+PATH = "/v1/events"
+MOST_UNDER_WAY = 64
+"""Requests that are worked on at once; more are told to come again. One takes about 6 ms of a SQLite file,
+so that the last of them still waits less than a second."""
+COME_AGAIN = timedelta(seconds=1)
+READ_WITHIN_S = 5.0
+"""How long a sender may take over its body; it holds a place meanwhile."""
+ANSWER_WITHIN_S = 10.0
+"""When a sender has its answer at the latest: it gives up after 15 to 30 s, and would not know why."""
+SECRETS_REST = timedelta(minutes=1)
+"""When a sender is asked to come again while a person has to mend the hub's key."""
+USE_TOLD_EVERY = timedelta(minutes=1)
+"""How exactly a secret's last use is known: writing it down each time would double the work."""
+
+log = structlog.get_logger()
+
+
+class Events:
+    """Takes the events of one hub.
+
+    Args:
+        hub: the hub.
+        ring: called after each event that was stored.
+    """
+
+    def __init__(self, hub: Hub, ring: Callable[[], None]) -> None:
+        self._hub = hub
+        self._ring = ring
+        self._under_way: set[asyncio.Task[web.Response]] = set()
+
+    async def post(self, request: web.Request) -> web.Response:
+        """Answers one request.
+
+        Raises:
+            EventError: 400, 401, 409, 413, 422.
+            RequestError: 408, 415, 429, 503.
+        """
+        _check_content(request)
+        if len(self._under_way) >= MOST_UNDER_WAY:
+            raise RequestError(
+                "take the event",
+                status=HTTPStatus.TOO_MANY_REQUESTS,
+                why=f"{MOST_UNDER_WAY} others are under way",
+                fix="send the same again after Retry-After",
+                retry_after=COME_AGAIN,
+            )
+        task = asyncio.create_task(self._take(request))
+        self._under_way.add(task)
+        task.add_done_callback(self._ended)
+        # Nothing is cancelled that may hold a transaction: it comes to its end and keeps its place until
+        # then. Should the event be stored after this answer, the sender's next try is a duplicate.
+        done, _ = await asyncio.wait({task}, timeout=ANSWER_WITHIN_S)
+        if not done:
+            raise database_unavailable()
+        return task.result()
+
+    async def close(self, _: web.Application) -> None:
+        """Breaks off what has had its answer and still waits for the database, when the application ends."""
+        for task in self._under_way:
+            task.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    def _ended(self, task: asyncio.Task[web.Response]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled():
+            task.exception()  # looked at, so that one whose answer went out before is no loose end
+
+    async def _take(self, request: web.Request) -> web.Response:
+        body = await _read(request)
+        message_id = _header(request, "webhook-id")
+        secret = await self._signer(request, message_id, body)
+        event = read_event(body)
+        # By store, since two stores' senders may count alike; not by secret, since senders change theirs.
+        source = f"events/{secret.store_id}"
+        try:
+            accepted = await accept(self._hub.clock, secret.store, event, source=source, event_id=message_id)
+        except OtherStoreError as error:
+            log.warning(
+                "event for another store's RMA refused",
+                rma=event.rma.rma_id,
+                reason=str(error),
+                secret=secret.name,
+            )
+            raise EventError(
+                f"accept RMA {event.rma.rma_id}",
+                why="it belongs to another store than the secret",
+                fix="sign it with a secret of the store it belongs to",
+                status=409,
+            ) from error
+        log.info(
+            "event accepted",
+            rma=accepted.rma_id,
+            delivery=accepted.delivery_id,
+            event_id=message_id,
+            is_duplicate=accepted.duplicate,
+        )
+        self._ring()
+        answer = {"event_id": message_id, "rma_id": accepted.rma_id, "duplicate": accepted.duplicate}
+        return web.json_response(answer, status=HTTPStatus.ACCEPTED)
+
+    async def _signer(self, request: web.Request, message_id: str, body: bytes) -> EventSecret:
+        """The secret that signed the request; read anew each time, so that a removed one stops at once."""
+        now = self._hub.clock.now()
+        rows = {row.id: row for row in await event_secrets.every()}
+        keys = event_secrets.keys(self._hub, list(rows.values()))
+        try:
+            signer = verify(
+                keys,
+                message_id=message_id,
+                timestamp=_header(request, "webhook-timestamp"),
+                signatures=_header(request, "webhook-signature"),
+                body=body,
+                now=now,
+            )
+        except EventError as error:
+            if len(keys) == len(rows):
+                raise
+            raise RequestError(
+                error.what,
+                status=HTTPStatus.SERVICE_UNAVAILABLE,
+                why="the hub cannot open every secret it has; its log says which",
+                fix="send the same again later",
+                retry_after=SECRETS_REST,
+            ) from error
+        secret = rows[signer]
+        if secret.last_used_at is None or now - secret.last_used_at > USE_TOLD_EVERY:
+            secret.last_used_at = now
+            await secret.save(update_fields=["last_used_at"])
+        return secret
+
+
+def _check_content(request: web.Request) -> None:
+    if request.content_type == "application/json" and "Content-Encoding" not in request.headers:
+        return
+    raise RequestError(
+        "take the event",
+        status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        why="only application/json is taken, neither packed nor encoded",
+        fix="send Content-Type: application/json, and no Content-Encoding",
+    )
+
+
+async def _read(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(READ_WITHIN_S):
+            return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise EventError(
+            "take the event",
+            why=f"the body has more than the {MAX_BYTES:,} bytes that are read",
+            fix="send one RMA at a time",
+            status=413,
+        ) from None
+    except TimeoutError:
+        raise RequestError(
+            "take the event",
+            status=HTTPStatus.REQUEST_TIMEOUT,
+            why=f"the body did not come within {READ_WITHIN_S:.0f} s",
+            fix="send the same again",
+        ) from None
+    except (OSError, web.RequestPayloadError) as error:
+        raise EventError(
+            "take the event",
+            why=f"the body broke off ({error})",
+            fix="send the same again",
+            status=400,
+        ) from error
+
+
+def _header(request: web.Request, name: str) -> str:
+    """A header's value, empty when it is missing.
+
+    Raises:
+        EventError: 401: it came twice, and two readers could take a different one.
+    """
+    values = request.headers.getall(name, [""])
+    if len(values) > 1:
+        what = "verify the event's signature"
+        raise EventError(what, why=f"{name} came {len(values)} times", fix="send it once", status=401)
+    return values[0]
