@@ -23,7 +23,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test simulate prove check docs migration constraints clean
+.PHONY: help demo test simulate prove chaos fuzz check docs migration constraints clean
 
 help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -32,13 +32,19 @@ demo: .venv/demo.stamp  ## Install, then run the main job against a sandbox
 	@$(BIN)/hub demo
 
 test: .venv/dev.stamp  ## Install, then run all tests
-	@$(BIN)/pytest -n 2 --dist worksteal -q
+	@$(BIN)/pytest -n 3 --dist worksteal -q
 
 simulate: .venv/dev.stamp  ## Simulate the hub in many worlds: SEEDS=10000; one of them again, told in full: SEED=123
 	@$(BIN)/python -m tests.simulator $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),2000))
 
 prove: .venv/dev.stamp  ## Install, then 1,000 returns, 20 kills and faults to the end; takes minutes, prints figures
 	@PROVE=1 $(BIN)/pytest -q -s tests/integration/crash/test_thousand.py
+
+chaos: .venv/dev.stamp  ## Install, then 2,000 returns while PostgreSQL and workers are hurt; takes minutes, prints figures
+	@CHAOS=1 $(BIN)/pytest -q -s tests/chaos tests/integration/workers
+
+fuzz: .venv/dev.stamp  ## Ask the HTTP API what Schemathesis thinks of: FUZZ=500 requests for each path; takes minutes
+	@FUZZ=$(or $(FUZZ),100) $(BIN)/pytest -q tests/integration/api/test_description.py
 
 check: .venv/dev.stamp  ## Run the linters, the type checker, the import rules and the tests of the documents
 	$(BIN)/ruff check --quiet

@@ -10,9 +10,6 @@ from cli.running import Json, StoreName, facts, out, pairs_of, say, spelled, tab
 
 if TYPE_CHECKING:
     from hub.core import Hub
-    from hub.merchant.health import Health
-    from hub.outcomes import ConnectReport
-    from hub.store.models import Connection
 
 app = typer.Typer(help="Connections: one set of credentials and settings for an ERP.", no_args_is_help=True)
 
@@ -49,7 +46,7 @@ def add(
 
     async def work(hub: Hub) -> dict[str, Any]:
         from cli.secrets import gather
-        from hub.merchant import connections, stores
+        from hub.merchant import connections, shown, stores
 
         schema = hub.registry.get(connector).schema
         given = {**pairs_of(values or [], "--set"), **gather(schema, values or [], secrets or [])}
@@ -62,7 +59,11 @@ def add(
             should_check=not no_check,
             is_second_allowed=allow_same_account,
         )
-        return {**_shown(hub, added.row), "notes": list(added.notes), "check": _report(added.report)}
+        return {
+            **shown.connection(hub, added.row),
+            "notes": list(added.notes),
+            "check": shown.report(added.report),
+        }
 
     def show(row: dict[str, Any]) -> None:
         for note in row["notes"]:
@@ -79,10 +80,10 @@ def list_(store: StoreName = "default", as_json: Json = False) -> None:
     """List the connections and how they are: what waits, since when, and how long ago they were polled."""
 
     async def work(hub: Hub) -> list[dict[str, Any]]:
-        from hub.merchant import connections, health, stores
+        from hub.merchant import connections, health, shown, stores
 
         rows = await connections.every(await stores.get(store))
-        return [{**_listed(row), **_ages(await health.health(hub, row))} for row in rows]
+        return [shown.connection_listed(row, await health.health(hub, row)) for row in rows]
 
     def show(rows: list[dict[str, Any]]) -> None:
         lines = [
@@ -102,6 +103,9 @@ def list_(store: StoreName = "default", as_json: Json = False) -> None:
             ["NAME", "CONNECTOR", "HEALTH", "OLDEST UNSENT", "LAST POLL", "LAST SUCCESS", "LAST ERROR"],
             empty="no connections yet: add one with `hub connections add CONNECTOR --name NAME`",
         )
+        for row in rows:
+            if row["disabled_reason"]:
+                out(f"{row['name']} waits: {row['disabled_reason']}")
 
     with_hub(work, show, as_json=as_json)
 
@@ -111,9 +115,9 @@ def show(name: Name, store: StoreName = "default", as_json: Json = False) -> Non
     """Show a connection; secrets stay hidden."""
 
     async def work(hub: Hub) -> dict[str, Any]:
-        from hub.merchant import connections, stores
+        from hub.merchant import connections, shown, stores
 
-        return _shown(hub, await connections.get(await stores.get(store), name))
+        return shown.connection(hub, await connections.get(await stores.get(store), name))
 
     def print_it(row: dict[str, Any]) -> None:
         facts(
@@ -146,11 +150,11 @@ def check(name: Name, store: StoreName = "default", as_json: Json = False) -> No
     """
 
     async def work(hub: Hub) -> dict[str, Any]:
-        from hub.merchant import connections, stores
+        from hub.merchant import connections, shown, stores
 
         row = await connections.get(await stores.get(store), name)
         noun = hub.registry.get(row.connector).schema.location_noun
-        return {**(_report(await connections.check(hub, row)) or {}), "location_noun": noun}
+        return {**(shown.report(await connections.check(hub, row)) or {}), "location_noun": noun}
 
     def show(report: dict[str, Any]) -> None:
         _print_report(report, report["location_noun"])
@@ -171,7 +175,7 @@ def edit(
     async def work(hub: Hub) -> dict[str, Any]:
         from cli.secrets import read_secrets
         from hub.errors import UsageError
-        from hub.merchant import connections, stores
+        from hub.merchant import connections, shown, stores
 
         row = await connections.get(await stores.get(store), name)
         schema = hub.registry.get(row.connector).schema
@@ -181,7 +185,7 @@ def edit(
                 f"change connection {name!r}: nothing was given", fix="add --set KEY=VALUE or --secret KEY=-"
             )
         await connections.edit(hub, row, given)
-        return _shown(hub, row)
+        return shown.connection(hub, row)
 
     def show(row: dict[str, Any]) -> None:
         out(f"Connection {row['name']!r} is changed. Try it with `hub connections check {row['name']}`.")
@@ -240,69 +244,12 @@ def remove(name: Name, store: StoreName = "default", as_json: Json = False) -> N
     with_hub(work, show, as_json=as_json)
 
 
-def _listed(row: Connection) -> dict[str, Any]:
-    from hub.merchant.rmas import shown_time
-
-    return {
-        "name": row.name,
-        "connector": row.connector,
-        "health": "paused" if row.is_paused else "failing" if row.last_error else "ok",
-        "is_paused": row.is_paused,
-        "pause_reason": row.pause_reason,
-        "last_success_at": shown_time(row.last_success_at),
-        "last_error": row.last_error or None,
-        "last_error_at": shown_time(row.last_error_at),
-        "polled_at": shown_time(row.polled_at),
-        "next_poll_at": shown_time(row.next_poll_at),
-        "claimed_by": row.claim_owner,
-    }
-
-
-def _ages(health: Health) -> dict[str, Any]:
-    unsent, polled = health.unsent_for, health.not_polled_for
-    return {
-        "oldest_unsent_age_s": round(unsent.total_seconds()) if unsent else None,
-        "last_poll_age_s": round(polled.total_seconds()) if polled else None,
-    }
-
-
 def _age(seconds: int | None) -> str | None:
     from datetime import timedelta
 
     from hub.merchant.health import spelled
 
     return None if seconds is None else f"{spelled(timedelta(seconds=seconds))} ago"
-
-
-def _shown(hub: Hub, row: Connection) -> dict[str, Any]:
-    from hub.merchant.connections import shown_values
-
-    schema = hub.registry.get(row.connector).schema
-    settings, credentials = shown_values(schema, row, hub)
-    return {
-        **_listed(row),
-        "title": schema.title,
-        "location_noun": schema.location_noun,
-        "settings": settings,
-        "credentials": credentials,
-    }
-
-
-def _report(report: ConnectReport | None) -> dict[str, Any] | None:
-    if report is None:
-        return None
-    return {
-        "permissions": [
-            {"resource": p.resource, "action": p.action, "state": p.state.value, "advice": p.advice}
-            for p in report.permissions
-        ],
-        "missing": [f"{p.resource} {p.action}" for p in report.missing],
-        "locations": [
-            {"id": each.location_id, "name": each.name, "is_active": each.is_active}
-            for each in report.locations
-        ],
-        "warnings": list(report.warnings),
-    }
 
 
 _STATES = {

@@ -50,7 +50,7 @@ def list_(
     """List the deliveries, newest first."""
 
     async def work(_: Hub) -> list[dict[str, Any]]:
-        from hub.merchant import deliveries, stores
+        from hub.merchant import deliveries, shown, stores
         from hub.outcomes import Status
 
         rows = await deliveries.every(
@@ -60,7 +60,7 @@ def list_(
             connection=connection,
             limit=limit,
         )
-        return [_shown(row) for row in rows]
+        return [shown.delivery_listed(row) for row in rows]
 
     def show(rows: list[dict[str, Any]]) -> None:
         lines = [
@@ -82,10 +82,10 @@ def show(
     """Show a delivery: its request, field by field, and its attempts."""
 
     async def work(_: Hub) -> dict[str, Any]:
-        from hub.merchant import deliveries, stores
+        from hub.merchant import deliveries, shown, stores
 
         row = await deliveries.get(await stores.get(store), delivery_id)
-        return {**_shown(row), **_request(row), "tries": await _tries(row), "calls": await _calls(row)}
+        return await shown.delivery(row)
 
     def print_it(row: dict[str, Any]) -> None:
         names = ("id", "rma_id", "connection", "method", "status", "verdict", "reference", "total", "reason")
@@ -245,73 +245,8 @@ def resolve(
     on_many(each, "resolve", delivery_ids, cause, store, yes=yes, as_json=as_json)
 
 
-def _shown(row: Delivery) -> dict[str, Any]:
-    from hub.merchant.rmas import shown_delivery, shown_time
-
-    return {
-        **shown_delivery(row),
-        "rma_id": row.rma.rma_id,
-        "method": row.method or None,
-        "total": row.total,
-        "mapping_version": row.mapping_version,
-        "created_at": shown_time(row.created_at),
-        "updated_at": shown_time(row.updated_at),
-    }
-
-
 _REQUESTS = {
     "Request before it was edited or prepared anew": "original_request",
     "Request written by a person, sent once a look has found no earlier document": "edited_request",
     "Request": "request",
 }
-
-
-def _request(row: Delivery) -> dict[str, Any]:
-    import json
-
-    from hub.dispatch.frozen import edited_of
-
-    edited = edited_of(row)
-    return {
-        "request": json.loads(row.request) if row.request else None,
-        "edited_request": json.loads(edited.request) if edited else None,
-        "original_request": json.loads(row.original_request) if row.original_request else None,
-        "origins": json.loads(row.origins),
-        "warnings": json.loads(row.warnings),
-    }
-
-
-async def _tries(row: Delivery) -> list[dict[str, Any]]:
-    from hub.merchant import deliveries
-    from hub.merchant.rmas import shown_time
-
-    return [
-        {
-            "number": each.number,
-            "reference": each.reference,
-            "mapping_version": each.mapping_version,
-            "started_at": shown_time(each.started_at),
-            "finished_at": shown_time(each.finished_at),
-            "verdict": each.verdict.value if each.verdict else None,
-            "reason": each.reason,
-        }
-        for each in await deliveries.attempts(row)
-    ]
-
-
-async def _calls(row: Delivery) -> list[dict[str, Any]]:
-    from hub.merchant import deliveries
-    from hub.merchant.rmas import shown_time
-
-    return [
-        {
-            "at": shown_time(each.at),
-            "method": each.method,
-            "url": each.url,
-            "status": each.status,
-            "error": each.error or None,
-            "request_body": each.request_body,
-            "reply_body": each.reply_body,
-        }
-        for each in await deliveries.calls(row)
-    ]

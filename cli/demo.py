@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from cli.running import out
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 READY_WITHIN_S = 20.0
 
@@ -58,68 +58,103 @@ _VARIABLES = ("HUB_HOME", "HUB_DATABASE_URL", "HUB_SECRET_KEY", "HUB_SECRET_KEY_
 
 
 def _story() -> None:
-    _tell("A stand-in of Cin7 Omni, and the hub. Each line after a $ is a command you can run yourself.")
-    with _background("sandbox cin7_omni --port 0 --json") as sandbox:
-        url, credentials = sandbox["url"], sandbox["credentials"]
-        Path("api-key.txt").write_text(credentials["api_key"], encoding="utf-8")
+    _tell(
+        "Stand-ins of Cin7 Omni and of ReturnGO, and the hub. Each line after a $ is a command you can run",
+        "yourself.",
+    )
+    stand_ins = ("sandbox cin7_omni --port 0 --json", "sandbox returngo --port 0 --json")
+    with _background(*stand_ins) as (cin7, shop):
         _run("init")
         with _background("serve --port 0 --json"):
-            _connect(sandbox["settings"], credentials)
-            _approve(url)
-            _lose_an_answer(url)
-            _receive(url)
+            _connect(cin7, shop)
+            _approve(cin7["url"], shop["url"])
+            _lose_an_answer(cin7["url"], shop["url"])
+            _receive(cin7["url"], shop["url"])
 
 
-def _connect(settings: dict[str, str], credentials: dict[str, str]) -> None:
-    _tell("1. Connect Cin7 Omni, and say which returns go there.")
-    given = " ".join(f"--set {shlex.quote(f'{name}={value}')}" for name, value in settings.items())
+def _connect(cin7: dict[str, Any], shop: dict[str, Any]) -> None:
+    _tell("1. Connect both, and say which returns go to Cin7.")
+    for name, stand_in in (("cin7", cin7), ("shop", shop)):
+        Path(f"{name}-key.txt").write_text(stand_in["credentials"]["api_key"], encoding="utf-8")
     _run(
-        f"connections add cin7_omni --name main {given} --set doubt_looks=1,2,3 "
-        f"--set username={credentials['username']} --secret api_key=@api-key.txt"
+        f"connections add cin7_omni --name main {_given(cin7['settings'])} --set doubt_looks=1,2,3 "
+        f"--set username={cin7['credentials']['username']} --secret api_key=@cin7-key.txt"
     )
+    _run(f"platforms add returngo --name shop {_given(shop['settings'])} --secret api_key=@shop-key.txt")
     _run("methods add 'UPS label' --type ship_with_prepaid_label")
     _run("methods set 'UPS label' --connection main")
     _run("methods add 'Send it yourself' --type ship_with_any_carrier")
     _run("methods set 'Send it yourself' --connection main")
 
 
-def _approve(url: str) -> None:
+def _given(settings: dict[str, str]) -> str:
+    return " ".join(f"--set {shlex.quote(f'{name}={value}')}" for name, value in settings.items())
+
+
+def _approve(cin7: str, shop: str) -> None:
     _tell(
-        "2. The shop has sold two orders. A return of the first is approved: it makes one credit note,",
-        "   and the same return again makes none.",
+        "2. The shop has sold an order, and its return is approved on ReturnGO. The hub finds that when it",
+        "   asks there, makes one credit note in Cin7, and tells ReturnGO. Asked again, it makes none.",
     )
-    _run(f"sandbox sell two_shirts.json --url {url}")
-    _run(f"sandbox sell one_kept.json --url {url}")
-    _run("rmas submit two_shirts.json --wait 20")
-    _run("rmas submit two_shirts.json")
-    _run(f"sandbox documents --url {url}")
+    _run(f"sandbox sell two_shirts.json --url {cin7}")
+    _run(f"sandbox add two_shirts.json --pending --url {shop}")
+    _run(f"sandbox approve 41501000 --url {shop}")
+    _run("poll shop")
+    _wait(lambda: bool(_rma(shop, "41501000")["comments"]))
+    _run("poll shop")
+    _run(f"sandbox documents --url {cin7}")
+    _run(f"sandbox rma 41501000 --url {shop}")
 
 
-def _lose_an_answer(url: str) -> None:
+def _lose_an_answer(cin7: str, shop: str) -> None:
     _tell(
         "3. The line breaks just after Cin7 stored a note: its answer never comes. The hub does not",
         "   send again blindly. It looks, finds its own note and takes it.",
     )
-    _run(f"sandbox fault drop_after_write:times=1,on=POST --url {url}")
-    _run("rmas submit one_kept.json --wait 20")
+    _run(f"sandbox sell one_kept.json --url {cin7}")
+    _run(f"sandbox add one_kept.json --pending --url {shop}")
+    _run(f"sandbox fault drop_after_write:times=1,on=POST --url {cin7}")
+    _run(f"sandbox approve 41501001 --url {shop}")
+    _run("poll shop")
+    _wait(lambda: bool(_rma(shop, "41501001")["comments"]))
     _run("rmas show 41501001")
-    _run(f"sandbox documents --url {url}")
+    _run(f"sandbox documents --url {cin7}")
 
 
-def _receive(url: str) -> None:
-    _tell("4. The warehouse receives the goods in Cin7. Polling brings it back onto the return's items.")
-    document = _documents(url)[0]
-    _run(f"sandbox receive {document['id']} --url {url}")
+def _receive(cin7: str, shop: str) -> None:
+    _tell(
+        "4. The warehouse receives the goods in Cin7. Polling brings it back onto the return's items, and",
+        "   onto ReturnGO: its shipment is validated, and a comment tells what came.",
+    )
+    document = _ask(cin7, "documents")[0]
+    _run(f"sandbox receive {document['id']} --url {cin7}")
     _run("poll main")
+    _wait(lambda: _rma(shop, "41501000")["rmaSummary"]["status"] == "Validated")
+    _run("poll shop")
+    _run(f"sandbox rma 41501000 --url {shop}")
     _run("rmas show 41501000")
-    notes = _documents(url)
+    notes = _ask(cin7, "documents")
     out(f"\nTwo returns approved, one answer lost: {len(notes)} credit notes in Cin7, none of them twice.")
 
 
-def _documents(url: str) -> list[dict[str, Any]]:
-    with urllib.request.urlopen(f"{url}/_sandbox/documents") as answer:  # noqa: S310 - our own sandbox
-        documents: list[dict[str, Any]] = json.load(answer)
-    return documents
+def _rma(shop: str, rma_id: str) -> dict[str, Any]:
+    rma: dict[str, Any] = _ask(shop, "rma", {"rma": rma_id})
+    return rma
+
+
+def _ask(url: str, path: str, body: dict[str, str] | None = None) -> Any:
+    data = None if body is None else json.dumps(body).encode()
+    with urllib.request.urlopen(f"{url}/_sandbox/{path}", data) as answer:  # noqa: S310 - our own sandbox
+        return json.load(answer)
+
+
+def _wait(is_so: Callable[[], bool]) -> None:
+    """Waits for what the hub does by itself; a demo in which it does not come about stops there."""
+    deadline = time.monotonic() + READY_WITHIN_S
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise RuntimeError("what the hub should have done by itself did not come about")
+        time.sleep(0.05)
 
 
 _HUB = (sys.executable, "-m", "cli")
@@ -142,8 +177,15 @@ def _run(arguments: str) -> None:
 
 
 @contextmanager
-def _background(arguments: str) -> Iterator[dict[str, Any]]:
-    """Runs a `hub` command beside the others; gives the JSON it prints when it is ready."""
+def _background(*commands: str) -> Iterator[list[dict[str, Any]]]:
+    """Runs `hub` commands beside the others; gives the JSON that each prints when it is ready."""
+    with contextlib.ExitStack() as stack:
+        started = [stack.enter_context(_started(each)) for each in commands]
+        yield [_ready(process, printed) for process, printed in started]
+
+
+@contextmanager
+def _started(arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], Any]]:
     out(f"$ hub {arguments} &")
     with (
         tempfile.TemporaryFile() as printed,
@@ -152,7 +194,7 @@ def _background(arguments: str) -> Iterator[dict[str, Any]]:
         ) as process,
     ):
         try:
-            yield _ready(process, printed)
+            yield process, printed
         finally:
             process.send_signal(signal.SIGTERM)
             try:

@@ -7,18 +7,29 @@ from typing import Annotated
 import typer
 
 from cli import (
+    audit,
+    backup,
     connections,
     connectors,
     deliveries,
+    diagnostics,
+    erasing,
+    events,
+    keys,
     mapping,
     methods,
     operating,
+    platforms,
     polling,
     reconciling,
     rmas,
     sandboxes,
     stores,
+    tokens,
+    users,
     watching,
+    webhooks,
+    working,
 )
 from cli.running import flags
 
@@ -42,17 +53,28 @@ def main(
 
 
 operating.add_to(app)
+app.command("worker", epilog="Example: hub worker --concurrency 50")(working.worker)
 app.command("poll", epilog="Example: hub poll main")(polling.poll)
 app.command("reconcile", epilog="Example: hub reconcile main --since 2026-03-01")(reconciling.reconcile)
 watching.add_to(app)
+backup.add_to(app)
+app.command("audit", epilog="Example: hub audit --since 2026-03-01")(audit.audit)
+app.command("diagnostics", epilog="Example: hub diagnostics > hub-diagnostics.json")(diagnostics.diagnostics)
 app.add_typer(stores.app, name="stores")
 app.add_typer(connectors.app, name="connectors")
 app.add_typer(connections.app, name="connections")
 app.add_typer(mapping.app, name="mapping")
 app.add_typer(methods.app, name="methods")
+rmas.app.command("erase", epilog="Example: hub rmas erase --order '#1001'")(erasing.erase)
 app.add_typer(rmas.app, name="rmas")
 app.add_typer(deliveries.app, name="deliveries")
+app.add_typer(platforms.app, name="platforms")
+app.add_typer(events.app, name="events")
+app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(sandboxes.app, name="sandbox")
+app.add_typer(users.app, name="users")
+app.add_typer(tokens.app, name="tokens")
+app.add_typer(keys.app, name="keys")
 
 
 def run() -> None:

@@ -11,8 +11,7 @@ from cli.running import Json, StoreName, out, print_json, say, table, with_hub
 
 if TYPE_CHECKING:
     from hub.core import Hub
-    from hub.outcomes import Prepared, Rejected
-    from hub.store.models import Connection, MappingVersion
+    from hub.store.models import Connection
 
 app = typer.Typer(
     help="Mappings: what goes into the document an ERP gets, as JSON, per connection.", no_args_is_help=True
@@ -27,10 +26,10 @@ def show(name: Name, store: StoreName = "default", as_json: Json = False) -> Non
     """Print the mapping in use, as it was uploaded; `{}` while none was."""
 
     async def work(_: Hub) -> dict[str, Any]:
-        from hub.merchant import mappings
+        from hub.merchant import mappings, shown
 
         newest = await mappings.current(await _connection(store, name))
-        return _version(newest) if newest else {"version": mappings.BUILT_IN, "text": "{}"}
+        return shown.mapping_version(newest) if newest else {"version": mappings.BUILT_IN, "text": "{}"}
 
     with_hub(work, lambda row: out(row["text"]), as_json=as_json)
 
@@ -40,10 +39,10 @@ def set_(name: Name, file: File, store: StoreName = "default", as_json: Json = F
     """Check a mapping and put it to use as a new version. Notes prepared already stay as they are."""
 
     async def work(hub: Hub) -> dict[str, Any]:
-        from hub.merchant import mappings
+        from hub.merchant import mappings, shown
 
         row = await _connection(store, name)
-        return _version(await mappings.store(hub, row, _text(file), by=getpass.getuser()))
+        return shown.mapping_version(await mappings.store(hub, row, _text(file), by=getpass.getuser()))
 
     with_hub(work, lambda row: out(f"Version {row['version']} is in use."), as_json=as_json)
 
@@ -76,11 +75,11 @@ def preview(
     async def work(hub: Hub) -> dict[str, Any]:
         from cli.files import read_file
         from hub.inbound.event import MAX_BYTES, read_event
-        from hub.merchant import mappings
+        from hub.merchant import mappings, shown
 
         event = read_event(read_file(rma, MAX_BYTES))
         row = await _connection(store, name)
-        return _preview(await mappings.preview(hub, row, event.rma, _text(mapping) if mapping else None))
+        return shown.preview(await mappings.preview(hub, row, event.rma, _text(mapping) if mapping else None))
 
     def print_it(row: dict[str, Any]) -> None:
         if row["rejected"]:
@@ -102,9 +101,9 @@ def history(name: Name, store: StoreName = "default", as_json: Json = False) -> 
     """List every version, newest first, with who uploaded it and when."""
 
     async def work(_: Hub) -> list[dict[str, Any]]:
-        from hub.merchant import mappings
+        from hub.merchant import mappings, shown
 
-        return [_version(row) for row in await mappings.history(await _connection(store, name))]
+        return [shown.mapping_version(row) for row in await mappings.history(await _connection(store, name))]
 
     def print_it(rows: list[dict[str, Any]]) -> None:
         lines = [[row["version"], row["created_at"], row["created_by"], len(row["text"])] for row in rows]
@@ -123,10 +122,10 @@ def restore(
     """Put an old version to use again, as a new version."""
 
     async def work(hub: Hub) -> dict[str, Any]:
-        from hub.merchant import mappings
+        from hub.merchant import mappings, shown
 
         row = await _connection(store, name)
-        return _version(await mappings.restore(hub, row, version, by=getpass.getuser()))
+        return shown.mapping_version(await mappings.restore(hub, row, version, by=getpass.getuser()))
 
     def print_it(row: dict[str, Any]) -> None:
         out(f"Version {version} is in use again, as version {row['version']}.")
@@ -151,32 +150,3 @@ def _text(file: str) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError(f"read {file}", why=f"it is not UTF-8: {error}", fix="save it as UTF-8") from error
-
-
-def _version(row: MappingVersion) -> dict[str, Any]:
-    from hub.merchant.rmas import shown_time
-
-    return {
-        "version": row.version,
-        "created_at": shown_time(row.created_at),
-        "created_by": row.created_by,
-        "text": row.text,
-    }
-
-
-def _preview(answer: Prepared | Rejected) -> dict[str, Any]:
-    import json
-
-    from hub.outcomes import Rejected
-
-    if isinstance(answer, Rejected):
-        return {"rejected": answer.reason, "fix": answer.fix, "request": None, "warnings": []}
-    return {
-        "rejected": None,
-        "fix": None,
-        "reference": answer.reference,
-        "request": json.loads(answer.request),
-        "origins": dict(answer.origins),
-        "warnings": list(answer.warnings),
-        "total": str(answer.total) if answer.total else None,
-    }

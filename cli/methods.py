@@ -11,7 +11,6 @@ from cli.running import Json, StoreName, facts, out, table, with_hub
 
 if TYPE_CHECKING:
     from hub.core import Hub
-    from hub.store.models import ReturnMethod
 
 app = typer.Typer(help="Return methods: where the returns of each one go.", no_args_is_help=True)
 
@@ -33,9 +32,9 @@ def list_(store: StoreName = "default", as_json: Json = False) -> None:
     """List the return methods and where each sends its returns."""
 
     async def work(_: Hub) -> list[dict[str, Any]]:
-        from hub.merchant import methods, stores
+        from hub.merchant import methods, shown, stores
 
-        return [_shown(row) for row in await methods.every(await stores.get(store))]
+        return [shown.method(row) for row in await methods.every(await stores.get(store))]
 
     def show(rows: list[dict[str, Any]]) -> None:
         lines = [
@@ -60,11 +59,11 @@ def add(
     """Add a return method. It starts at Do not update."""
 
     async def work(_: Hub) -> dict[str, Any]:
-        from hub.merchant import methods, stores
+        from hub.merchant import methods, shown, stores
         from hub.rma import MethodType
 
         await methods.add(await stores.get(store), name, MethodType(type_.value))
-        return _shown(await methods.get(await stores.get(store), name))
+        return shown.method(await methods.get(await stores.get(store), name))
 
     with_hub(work, _say_effect, as_json=as_json)
 
@@ -85,7 +84,7 @@ def set_(
 
     async def work(_: Hub) -> dict[str, Any]:
         from hub.errors import UsageError
-        from hub.merchant import connections, methods, stores
+        from hub.merchant import connections, methods, shown, stores
 
         if (connection is None) != do_not_update:
             raise UsageError(
@@ -99,7 +98,7 @@ def set_(
             await methods.do_not_update(row)
         else:
             await methods.point_at(row, await connections.get(owner, connection), location)
-        return _shown(await methods.get(owner, name))
+        return shown.method(await methods.get(owner, name))
 
     with_hub(work, _say_effect, as_json=as_json)
 
@@ -109,9 +108,9 @@ def show(name: Name, store: StoreName = "default", as_json: Json = False) -> Non
     """Show a return method and what happens to its returns."""
 
     async def work(_: Hub) -> dict[str, Any]:
-        from hub.merchant import methods, stores
+        from hub.merchant import methods, shown, stores
 
-        return _shown(await methods.get(await stores.get(store), name))
+        return shown.method(await methods.get(await stores.get(store), name))
 
     def print_it(row: dict[str, Any]) -> None:
         facts(
@@ -131,23 +130,14 @@ def remove(name: Name, store: StoreName = "default", as_json: Json = False) -> N
     """Forget a return method. Returns that name it will then need a person."""
 
     async def work(_: Hub) -> dict[str, Any]:
-        from hub.merchant import methods, stores
+        from hub.merchant import methods, shown, stores
 
         row = await methods.get(await stores.get(store), name)
-        shown = _shown(row)
+        forgotten = shown.method(row)
         await methods.remove(row)
-        return shown
+        return forgotten
 
     with_hub(work, lambda row: out(f"Return method {row['name']!r} is forgotten."), as_json=as_json)
-
-
-def _shown(row: ReturnMethod) -> dict[str, Any]:
-    return {
-        "name": row.name,
-        "type": row.type,
-        "connection": row.connection.name if row.connection else None,
-        "location": row.location_id,
-    }
 
 
 def _say_effect(row: dict[str, Any]) -> None:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.running import Json, facts, finish, out, say, with_hub
+from cli.users import print_link, shown_link
 
 if TYPE_CHECKING:
+    from hub.access.users import NewLink
     from hub.core import Hub
 
 
@@ -21,9 +23,14 @@ def add_to(app: typer.Typer) -> None:
 
 
 def init(as_json: Json = False) -> None:
-    """Make the data folder, the secret key and the database. Safe to repeat."""
+    """Make the data folder, the secret key and the database. Safe to repeat.
+
+    Until somebody is an administrator, it prints a link with which the first one chooses a password; each
+    time a new one, and the one before ends.
+    """
 
     def work() -> dict[str, Any]:
+        from hub.access.users import first_administrator
         from hub.core import open_hub
         from hub.environment import Environment
         from hub.merchant.stores import ensure_default
@@ -31,16 +38,18 @@ def init(as_json: Json = False) -> None:
         environment = Environment.load()
         is_new_key = environment.write_key()
 
-        async def migrated() -> None:
+        async def migrated() -> NewLink | None:
             async with open_hub(environment, should_migrate=True) as hub:
                 await ensure_default(hub.clock)
+                return await first_administrator(hub.clock)
 
-        asyncio.run(migrated())
+        link = asyncio.run(migrated())
         return {
             "home": str(environment.home),
             "database": str(environment.database_file) if environment.is_sqlite else "postgres",
             "key_file": str(environment.key_file),
             "is_new_key": is_new_key,
+            "sign_in_link": shown_link(link) if link else None,
         }
 
     def show(result: dict[str, Any]) -> None:
@@ -48,6 +57,8 @@ def init(as_json: Json = False) -> None:
         if result["is_new_key"]:
             out(f"A new secret key is in {result['key_file']}. Keep a copy: without it the stored")
             out("credentials cannot be read.")
+        if result["sign_in_link"]:
+            print_link("the first administrator", result["sign_in_link"])
         out("Ready. Next: `hub serve`, and in another terminal `hub connections add --help`.")
 
     finish(work, show, as_json=as_json)
@@ -78,7 +89,7 @@ def _ready(hub: Hub, url: str, *, as_json: bool) -> None:
 
     where = hub.environment.database_file if hub.environment.is_sqlite else "postgres"
     if not hub.environment.is_sqlite:
-        say("warning: this version has no engine for PostgreSQL: returns are kept, and nothing is sent")
+        say("on PostgreSQL `hub worker` sends and polls: start one beside this, or several")
     if as_json:
         print_json({"url": url, "database": str(where)})
     else:

@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.running import Json, StoreName, out, say, with_hub
+from cli.running import Json, StoreName, out, read_time, say, with_hub
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from hub.core import Hub
 
 
@@ -34,10 +32,10 @@ def reconcile(
         from hub.merchant import connections, reconcile, stores
         from hub.merchant.rmas import shown_time
 
-        begin = _read_time(since) if since else None
+        begin = read_time(since) if since else None
         row = await connections.get(await stores.get(store), name)
         owner = f"reconcile {os.getpid()}"
-        async with client_session() as http:
+        async with client_session(allowed=hub.environment.egress_allow) as http:
             came = await reconcile.reconcile(hub, http, row, since=begin, owner=owner)
         return {
             "connection": row.name,
@@ -66,17 +64,3 @@ def reconcile(
         say(f"{compared}, from {result['since']} on: findings {len(result['findings'])}")
 
     with_hub(work, show, as_json=as_json, code=lambda result: 1 if result["findings"] else 0)
-
-
-def _read_time(text: str) -> datetime:
-    from datetime import UTC, datetime
-
-    from hub.errors import UsageError
-
-    try:
-        when = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise UsageError(
-            f"read --since {text}", why="it is not a date", fix="write it like 2026-03-01"
-        ) from None
-    return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from hub.core import Hub
     from hub.inbound.accept import Accepted
-    from hub.store.models import Delivery, Rma, Store
+    from hub.store.models import Store
 
 app = typer.Typer(help="RMAs: submit approved returns and see what came of them.", no_args_is_help=True)
 
@@ -171,11 +171,11 @@ def list_(
     """List the RMAs, newest first."""
 
     async def work(_: Hub) -> list[dict[str, Any]]:
-        from hub.merchant import rmas, stores
+        from hub.merchant import rmas, shown, stores
 
         owner = await stores.get(store)
         rows = await rmas.every(owner, status=status, validation=validation, limit=limit)
-        return [_listed(row) for row in rows]
+        return [shown.rma_listed(row) for row in rows]
 
     def show(rows: list[dict[str, Any]]) -> None:
         lines = [
@@ -193,20 +193,6 @@ def list_(
         table(lines, head, empty="no RMAs: submit one with `hub rmas submit FILE`")
 
     with_hub(work, show, as_json=as_json)
-
-
-def _listed(row: Rma) -> dict[str, Any]:
-
-    # Tortoise gives None for a row without one, and types it as always there.
-    delivery: Delivery | None = row.delivery
-    return {
-        "rma_id": row.rma_id,
-        "order_name": row.order_name or None,
-        "status": row.status,
-        "validation": row.validation.value,
-        "delivery": delivery.status.value if delivery else None,
-        "document": delivery.document_id if delivery else None,
-    }
 
 
 @app.command(epilog="Example: hub rmas show 41515515")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
@@ -15,6 +16,7 @@ import typer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from datetime import datetime
 
     from hub.core import Hub
     from hub.errors import HubError
@@ -114,13 +116,13 @@ def _foreign(error: Exception) -> HubError:
 
 
 def fail(error: HubError, *, as_json: bool = False) -> NoReturn:
-    """Prints an error and ends with its exit code."""
+    """Prints an error and ends with its exit code; its code is a heading of docs/errors.md."""
     if flags.debug:
         raise error
     if as_json:
         shown = {"code": error.code, "what": error.what, "why": error.why, "fix": error.fix}
         print_json({"error": shown})
-    say(f"error: {error.what}")
+    say(f"error: {error.what} [{error.code}]")
     if error.why:
         say(f"  why: {error.why}")
     if error.fix:
@@ -186,8 +188,16 @@ def progress(rows: Sequence[Item], verb: str) -> Iterable[Item]:
 
 
 def log_to_stderr() -> None:
-    """Sends the hub's log to stderr: stdout carries results only."""
+    """Sends the hub's log to stderr: stdout carries results only. ``HUB_LOG=json`` makes it JSON lines."""
     import structlog
+
+    written: structlog.types.Processor
+    if os.environ.get("HUB_LOG") == "json":
+        written = structlog.processors.JSONRenderer(ensure_ascii=False)
+    elif sys.stderr.isatty():
+        written = structlog.dev.ConsoleRenderer(colors=True, pad_event_to=0)
+    else:
+        written = structlog.processors.LogfmtRenderer(key_order=("timestamp", "level", "event"))
 
     structlog.configure(
         processors=[
@@ -195,9 +205,7 @@ def log_to_stderr() -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
-            if sys.stderr.isatty()
-            else structlog.processors.LogfmtRenderer(key_order=("timestamp", "level", "event")),
+            written,
         ],
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
     )
@@ -219,3 +227,22 @@ def pairs_of(given: Sequence[str], option: str) -> dict[str, str]:
             raise UsageError(f"read {option} {key}", why=why, fix=f"write {option} key=value, once for each")
         values[key] = value
     return values
+
+
+def read_time(text: str) -> datetime:
+    """Reads the time of ``--since``; UTC when it names no zone.
+
+    Raises:
+        UsageError: it is none.
+    """
+    from datetime import UTC, datetime
+
+    from hub.errors import UsageError
+
+    try:
+        when = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise UsageError(
+            f"read --since {text}", why="it is not a date", fix="write it like 2026-03-01"
+        ) from None
+    return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)

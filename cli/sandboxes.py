@@ -1,4 +1,4 @@
-"""`hub sandbox`: a local stand-in of an ERP, and the warehouse's door into it."""
+"""`hub sandbox`: a local stand-in of an ERP or of a platform, and people's doors into it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from cli import platform_doors
 from cli.running import Json, finish, out, pairs_of, print_json, table
+from cli.sandbox_calls import Url, call
 
 if TYPE_CHECKING:
-    from hub.sandbox import Fault, Sandbox
+    from hub.sandbox import Fault, Sandbox, StandIn
 
 
 class _Group(TyperGroup):
@@ -28,13 +30,12 @@ class _Group(TyperGroup):
 
 app = typer.Typer(
     cls=_Group,
-    help="Sandboxes: `hub sandbox CONNECTOR` starts a local stand-in of an ERP; the other commands act in a "
-    "running one as its warehouse and its users would.",
+    help="Sandboxes: `hub sandbox CONNECTOR|returngo` starts a local stand-in of an ERP or of the platform; "
+    "the other commands act in a running one as its warehouse and its users would.",
     epilog="Example: hub sandbox cin7_omni --port 9100 --fault drop_after_write:times=1",
     no_args_is_help=True,
 )
 
-Url = Annotated[str, typer.Option("--url", help="Where the sandbox runs.")]
 Document = Annotated[str, typer.Argument(metavar="DOCUMENT", help="Its id or its reference.")]
 
 
@@ -70,11 +71,16 @@ def start(
     finish(work, lambda _: None, as_json=False)
 
 
-def _make(connector: str, seed: int) -> Sandbox:
+def _make(connector: str, seed: int) -> Sandbox | StandIn:
     from hub.clock import Clock
     from hub.errors import NotFoundError
+    from hub.platform.returngo.config import NAME
     from hub.registry import Registry
 
+    if connector == NAME:
+        from hub.platform.returngo.sandbox import ReturnGoSandbox
+
+        return ReturnGoSandbox(seed, Clock().now)
     spec = Registry().get(connector).sandbox()
     if spec is None:
         raise NotFoundError(
@@ -84,7 +90,9 @@ def _make(connector: str, seed: int) -> Sandbox:
     return spec.make(seed, Clock().now)
 
 
-async def _serve(connector: str, sandbox: Sandbox, port: int, faults: list[Fault], as_json: bool) -> None:
+async def _serve(
+    connector: str, sandbox: Sandbox | StandIn, port: int, faults: list[Fault], as_json: bool
+) -> None:
     from hub.testing.serving import SandboxServer
 
     stop = asyncio.Event()
@@ -100,22 +108,30 @@ async def _serve(connector: str, sandbox: Sandbox, port: int, faults: list[Fault
             out(f"sandbox {connector} is ready on {server.url}")
             for name, value in {**settings, **sandbox.credentials}.items():
                 out(f"  {name}={value}")
-            out(f"connect it: hub connections add {_options(connector, sandbox, settings)}")
+            out(f"connect it: {_adding(connector, sandbox, settings)}")
         await stop.wait()
 
 
-def _options(connector: str, sandbox: Sandbox, settings: dict[str, str]) -> str:
-    """What `hub connections add` needs to reach a sandbox; its secrets come from standard input."""
+def _adding(connector: str, sandbox: Sandbox | StandIn, settings: dict[str, str]) -> str:
+    """The command that connects a sandbox; its secrets come from standard input."""
     from pydantic import SecretStr
 
+    from hub.platform.returngo.config import NAME, SCHEMA
     from hub.registry import Registry
 
-    fields = Registry().get(connector).schema.credentials.model_fields
+    is_platform = connector == NAME
+    schema = SCHEMA if is_platform else Registry().get(connector).schema
+    fields = schema.credentials.model_fields
     secret = [name for name in sandbox.credentials if fields[name].annotation is SecretStr]
     plain = {**settings, **{k: v for k, v in sandbox.credentials.items() if k not in secret}}
     given = " ".join(f"--set {name}={value}" for name, value in plain.items())
     hidden = " ".join(f"--secret {name}=- <<< {sandbox.credentials[name]}" for name in secret[:1])
-    return f"{connector} --name main {given} {hidden}".strip()
+    command = (
+        "hub platforms add returngo --name shop"
+        if is_platform
+        else f"hub connections add {connector} --name main"
+    )
+    return f"{command} {given} {hidden}".strip()
 
 
 @app.command(epilog="Example: hub sandbox documents --url http://127.0.0.1:9100")
@@ -138,7 +154,7 @@ def documents(url: Url, as_json: Json = False) -> None:
             lines, ["ID", "REFERENCE", "STATUS", "TOTAL", "LINES", "RECEIVED"], empty="it holds no documents"
         )
 
-    finish(lambda: _call("GET", url, "documents"), show, as_json=as_json)
+    finish(lambda: call("GET", url, "documents"), show, as_json=as_json)
 
 
 @app.command(epilog="Example: hub sandbox receive 1001 --url http://127.0.0.1:9100 --quantity SKU-032=1")
@@ -166,7 +182,7 @@ def receive(
             "is_complete": not incomplete,
             "is_quantity_known": not quantities_unknown,
         }
-        received: dict[str, Any] = _call("POST", url, "receive", body)
+        received: dict[str, Any] = call("POST", url, "receive", body)
         return received
 
     def show(row: dict[str, Any]) -> None:
@@ -191,7 +207,7 @@ def sell(
         from hub.inbound.event import MAX_BYTES, read_event
 
         event = read_event(read_file(file, MAX_BYTES))
-        placed: dict[str, Any] = _call("POST", url, "sell", json.loads(event.text))
+        placed: dict[str, Any] = call("POST", url, "sell", json.loads(event.text))
         return placed
 
     finish(work, lambda row: out(f"Sales order {row['id']} ({row['reference']}) is placed."), as_json=as_json)
@@ -201,7 +217,7 @@ def sell(
 def void(document: Document, url: Url, as_json: Json = False) -> None:
     """Cancel a document by hand, as a person would in the ERP."""
     finish(
-        lambda: _call("POST", url, "void", {"document": document}),
+        lambda: call("POST", url, "void", {"document": document}),
         lambda row: out(f"Document {row['id']} ({row['reference']}) is {row['status']}."),
         as_json=as_json,
     )
@@ -217,40 +233,15 @@ def fault(
 
     def work() -> dict[str, Any]:
         if spec == "none":
-            return {"name": "none", "does": "it behaves well again", **_call("DELETE", url, "faults")}
+            return {"name": "none", "does": "it behaves well again", **call("DELETE", url, "faults")}
         from dataclasses import asdict
 
         from hub.testing.serving import parse_fault
 
-        ordered: dict[str, Any] = _call("POST", url, "faults", asdict(parse_fault(spec)))
+        ordered: dict[str, Any] = call("POST", url, "faults", asdict(parse_fault(spec)))
         return ordered
 
     finish(work, lambda row: out(f"{row['name']}: {row['does']}"), as_json=as_json)
 
 
-def _call(method: str, url: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    return asyncio.run(_ask(method, f"{url.rstrip('/')}/_sandbox/{path}", body))
-
-
-async def _ask(method: str, url: str, body: dict[str, Any] | None) -> Any:
-    import aiohttp
-
-    from hub.errors import NotFoundError, RetriableError, UsageError
-
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session,
-            session.request(method, url, json=body) as response,
-        ):
-            answer = await response.json(content_type=None)
-    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        raise RetriableError(
-            f"call the sandbox at {url}",
-            why=str(error) or type(error).__name__,
-            fix="start it: `hub sandbox CONNECTOR`",
-        ) from error
-    if response.status == 404:  # noqa: PLR2004
-        raise NotFoundError(answer.get("error", "not found"), fix=answer.get("fix", ""))
-    if response.status >= 400:  # noqa: PLR2004
-        raise UsageError(answer.get("error", "refused"), fix=answer.get("fix", ""))
-    return answer
+platform_doors.add_to(app)

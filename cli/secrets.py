@@ -16,12 +16,12 @@ from hub.errors import ConfigError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hub.hookspecs import ConnectorSchema
+    from hub.merchant.connections import Form
 
 LARGEST = 64 * 1024
 
 
-def gather(schema: ConnectorSchema, values: Sequence[str], given: Sequence[str]) -> dict[str, str]:
+def gather(schema: Form, values: Sequence[str], given: Sequence[str]) -> dict[str, str]:
     """Reads the secrets given, and asks for the ones a new connection lacks when someone is there to ask.
 
     Raises:
@@ -40,7 +40,7 @@ def gather(schema: ConnectorSchema, values: Sequence[str], given: Sequence[str])
     return found
 
 
-def read_secrets(schema: ConnectorSchema, values: Sequence[str], given: Sequence[str]) -> dict[str, str]:
+def read_secrets(schema: Form, values: Sequence[str], given: Sequence[str]) -> dict[str, str]:
     """Reads the secrets given with ``--secret``.
 
     Raises:
@@ -53,33 +53,42 @@ def read_secrets(schema: ConnectorSchema, values: Sequence[str], given: Sequence
                 why="values on a command line are seen by other users and kept in the shell's history",
                 fix=f"use --secret {name}=@FILE, --secret {name}=- or --secret {name}=env:VAR",
             )
-    return {name: _read(name, source) for name, source in pairs_of(given, "--secret").items()}
+    return {name: read_secret(source, f"{name}=") for name, source in pairs_of(given, "--secret").items()}
 
 
-def _read(name: str, source: str) -> str:
+def read_secret(source: str, before: str = "") -> str:
+    """Reads one secret from where it was said to be.
+
+    Args:
+        source: ``@FILE``, ``-`` for standard input, or ``env:VAR``.
+        before: what stands before it in the value of ``--secret``: ``api_key=``.
+
+    Raises:
+        ConfigError: it is not there.
+        UsageError: it was given in plain sight.
+    """
+    name = f"secret {before.removesuffix('=')}".rstrip()
     if source == "-":
         text = sys.stdin.read(LARGEST)
     elif source.startswith("@"):
         try:
             text = Path(source[1:]).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"read secret {name}", why=str(error), fix="check the file's name") from error
+            raise ConfigError(f"read {name}", why=str(error), fix="check the file's name") from error
     elif source.startswith("env:"):
         variable = source.removeprefix("env:")
         if variable not in os.environ:
-            raise ConfigError(
-                f"read secret {name}: the variable {variable} is not set", fix="export it first"
-            )
+            raise ConfigError(f"read {name}: the variable {variable} is not set", fix="export it first")
         text = os.environ[variable]
     else:
         raise UsageError(
-            f"read secret {name}: a secret is not given in plain sight",
+            f"read {name}: a secret is not given in plain sight",
             why="values on a command line are seen by other users and kept in the shell's history",
-            fix=f"use --secret {name}=@FILE, --secret {name}=- or --secret {name}=env:VAR",
+            fix=f"use --secret {before}@FILE, --secret {before}- or --secret {before}env:VAR",
         )
     # An editor ends a file with a line break that nobody means to be part of the secret.
     return text.rstrip("\r\n")
 
 
-def _secret_fields(schema: ConnectorSchema) -> list[str]:
+def _secret_fields(schema: Form) -> list[str]:
     return [name for name, f in schema.credentials.model_fields.items() if f.annotation is SecretStr]

@@ -11,6 +11,7 @@ from hub.errors import ConfigError
 from hub.registry import Registry
 from hub.store.database import migrate, open_database, pending_migrations
 from hub.store.sealing import Sealer
+from hub.store.terms import catch_up
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -47,7 +48,7 @@ async def open_hub(
     Raises:
         ConfigError: no key, or a database that is missing, unreachable, or older or newer than the code.
     """
-    sealer = Sealer(environment.read_key())
+    sealer = Sealer(*environment.read_keys(), reread=environment.read_keys)
     if not should_migrate and environment.is_sqlite and not environment.database_file.exists():
         raise ConfigError(
             "open the hub: there is no database yet",
@@ -57,6 +58,7 @@ async def open_hub(
     async with open_database(environment):
         if should_migrate:
             await migrate(environment)
+            await catch_up()
         elif pending := await pending_migrations(environment):
             raise ConfigError(
                 "open the hub: the database is older than this version",

@@ -66,6 +66,32 @@ class ConflictError(HubError):
     exit_code = 6
 
 
+class AccessError(HubError):
+    """Nobody is signed in, or whoever is may not do this; nothing was done.
+
+    Attributes:
+        status: the HTTP status that answers it: 401 nobody we know, 403 known and not allowed, 429 held back
+            after too many wrong passwords.
+        retry_after: how long to wait before the next try; None when waiting does not help.
+    """
+
+    code = "access_refused"
+    exit_code = 4
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        why: str = "",
+        fix: str = "",
+        status: Literal[401, 403, 429] = 403,
+        retry_after: timedelta | None = None,
+    ) -> None:
+        super().__init__(what, why=why, fix=fix)
+        self.status = status
+        self.retry_after = retry_after
+
+
 class PluginError(HubError):
     """A connector package is broken; it is disabled and the others run.
 

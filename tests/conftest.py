@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import os
-import shutil
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import pytest
 from pydantic import SecretStr
 
 from hub.environment import Environment
-from hub.store.database import migrate, open_database
-from hub.store.mark import mark_new
-from tests.support.postgres import postgres_server
+from tests.support.migrated import migrate_all, put_database, run_beside
+from tests.support.postgres import delete_rows, postgres_server
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from tests.support.postgres import PostgresServer
-
-Result = TypeVar("Result")
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 
@@ -42,30 +36,10 @@ def environment(tmp_path: Path) -> Environment:
     return Environment(home=tmp_path, secret_key=SecretStr(KEY))
 
 
-@pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite file with every migration applied; applying them takes longer than most tests."""
-    home = Environment(home=tmp_path_factory.mktemp("migrated"))
-    _run(_migrate(home))
-    return home.database_file
-
-
-def _run(work: Coroutine[Any, Any, Result]) -> Result:
-    # A fixture may be asked for from within a running loop, in whose thread no other can run.
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, work).result()
-
-
-async def _migrate(environment: Environment) -> None:
-    async with open_database(environment):
-        await migrate(environment)
-
-
 @pytest.fixture
-def ready(environment: Environment, migrated_file: Path) -> Environment:
+def ready(environment: Environment) -> Environment:
     """As ``environment``, its database up to date and without rows."""
-    mark_new(environment.database_file)
-    shutil.copyfile(migrated_file, environment.database_file)
+    put_database(environment)
     return environment
 
 
@@ -78,16 +52,16 @@ def postgres() -> Iterator[PostgresServer]:
 
 @pytest.fixture(scope="session")
 def migrated_postgres(postgres: PostgresServer) -> Iterator[str]:
-    """The address of a PostgreSQL database with every migration applied, to be copied."""
+    """The address of a PostgreSQL database with every migration applied, for one test at a time."""
 
     async def make() -> str:
         url = await postgres.create()
-        await _migrate(Environment(database_url=url))
+        await migrate_all(Environment(database_url=url))
         return url
 
-    url = _run(make())
+    url = run_beside(make())
     yield url
-    _run(postgres.drop(url))
+    run_beside(postgres.drop(url))
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -96,6 +70,6 @@ async def migrated(request: pytest.FixtureRequest) -> AsyncIterator[Environment]
     if request.param == "sqlite":
         yield request.getfixturevalue("ready")
         return
-    template = request.getfixturevalue("migrated_postgres")
-    async with request.getfixturevalue("postgres").database(template) as url:
-        yield request.getfixturevalue("environment").model_copy(update={"database_url": url})
+    url = request.getfixturevalue("migrated_postgres")
+    await delete_rows(url)
+    yield request.getfixturevalue("environment").model_copy(update={"database_url": url})

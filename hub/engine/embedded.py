@@ -10,28 +10,23 @@ import asyncio
 import contextlib
 import os
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 from filelock import FileLock, Timeout
 from tortoise.exceptions import BaseORMException
-from tortoise.expressions import Q
 
-from hub.dispatch.claims import ClaimLostError, release_of
-from hub.dispatch.due import due
+from hub.dispatch.claims import release_of
 from hub.dispatch.http import client_session
 from hub.dispatch.retention import forget_calls
-from hub.dispatch.work import work
-from hub.errors import ConflictError, HubError
-from hub.outcomes import Status
+from hub.engine.work import due_connections
+from hub.engine.working import Workshop
+from hub.errors import ConflictError
 from hub.store import epochs
 from hub.store.database import client
-from hub.store.models import Connection, Delivery
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from datetime import datetime
 
     import aiohttp
 
@@ -43,9 +38,6 @@ LISTEN_S = 0.1
 """How often the SQLite file is asked whether another process wrote to it."""
 LOOK_S = 1.0
 """How often the rows are looked at without any ring: time passes, and things fall due."""
-AFTER_ERROR = timedelta(seconds=15)
-IN_USE = timedelta(seconds=1)
-"""How long a connection that somebody else holds is left alone."""
 DRAIN_S = 25.0
 TIDY_EVERY_S = 3600.0
 """How often calls are deleted that were kept for long enough."""
@@ -58,12 +50,10 @@ class Engine:
 
     def __init__(self, hub: Hub, http: aiohttp.ClientSession) -> None:
         self._hub = hub
-        self._http = http
         self._ring = asyncio.Event()
         self._stopping = False
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._not_before: dict[str, datetime] = {}
-        self._broken_off: set[str] = set()
+        self._workshop = Workshop(hub, http, owner=f"{OWNER} {os.getpid()}")
 
     def ring(self) -> None:
         """Says that rows have changed; safe to call at any time."""
@@ -98,41 +88,17 @@ class Engine:
         self._ring.set()
 
     async def _start_due(self) -> None:
-        now = self._hub.clock.now()
-        for connection_id in await due_connections(now):
-            rest = self._not_before.get(connection_id, now) - now
-            # Longer than any rest: the clock was set back meanwhile.
-            if connection_id in self._running or timedelta(0) < rest <= AFTER_ERROR:
+        for connection_id in await due_connections(self._hub.clock.now()):
+            if connection_id in self._running or self._workshop.rests(connection_id):
                 continue
             self._running[connection_id] = asyncio.create_task(self._work(connection_id))
 
     async def _work(self, connection_id: str) -> None:
-        owner = f"{OWNER} {os.getpid()}"
         try:
-            if connection_id in self._broken_off:
-                # A database that took no writes did not take the claim's end either.
-                await release_of(owner, connection_id)
-                self._broken_off.discard(connection_id)
-            if await work(self._hub, self._http, connection_id, owner=owner):
-                self._not_before.pop(connection_id, None)
-            else:
-                self._rest(connection_id, IN_USE)
-        except ClaimLostError as error:
-            log.warning("claim lost", connection=connection_id, reason=str(error))
-        except HubError as error:
-            self._rest(connection_id)
-            log.warning("connection failed", connection=connection_id, reason=str(error), fix=error.fix)
-        except Exception:
-            # The rows say what was under way, and the next look at them goes on; the bug is not hidden.
-            self._rest(connection_id)
-            self._broken_off.add(connection_id)
-            log.exception("work on a connection broke off", connection=connection_id)
+            await self._workshop.work(connection_id)
         finally:
             del self._running[connection_id]
             self._ring.set()
-
-    def _rest(self, connection_id: str, span: timedelta = AFTER_ERROR) -> None:
-        self._not_before[connection_id] = self._hub.clock.now() + span
 
     async def _listen(self) -> None:
         """Rings when another process has written to the SQLite file: a `hub` command, say."""
@@ -156,16 +122,6 @@ class Engine:
                 # What is not deleted now is deleted next time.
                 log.warning("old calls could not be deleted", reason=str(error))
             await self._hub.clock.sleep(TIDY_EVERY_S)
-
-
-async def due_connections(now: datetime) -> list[str]:
-    """Connections with something to send, to look up or to poll, that are not paused or removed."""
-    waiting = Q(status__in=[Status.PENDING, Status.IN_DOUBT]) & due("next_attempt_at", now)
-    with_work = Delivery.filter(waiting | Q(status=Status.SENDING), connection_id__isnull=False)
-    ids = {row["connection_id"] for row in await with_work.distinct().values("connection_id")}
-    wanted = Q(id__in=list(ids)) | due("next_poll_at", now)
-    active = Connection.filter(wanted, is_paused=False, removed_at__isnull=True)
-    return [row.id for row in await active.only("id").order_by("id")]
 
 
 def engine_lock(environment: Environment) -> FileLock:
@@ -203,7 +159,7 @@ async def running_engine(hub: Hub) -> AsyncIterator[Engine]:
         # We hold the lock, so whoever held claims as the engine is dead.
         await release_of(OWNER)
         await epochs.check(hub.clock, hub.environment.database_file)
-        async with client_session() as http:
+        async with client_session(allowed=hub.environment.egress_allow) as http:
             engine = Engine(hub, http)
             task = asyncio.create_task(engine.run())
             try:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from hub.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 MAX_CHARACTERS = 65_536
 """Longest mapping document. One that names every field of a credit note has about 10,000 characters."""
@@ -27,6 +27,19 @@ _TOKEN = re.compile(
     r'(?P<string>"(?:[^"\\]|\\.)*")|(?P<mark>[{}\[\]:,])|(?P<word>[^\s"{}\[\]:,]+)', re.DOTALL
 )
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+class MappingTextError(ConfigError):
+    """The text of a mapping document cannot be read.
+
+    Attributes:
+        line, column: where, counted from 1.
+    """
+
+    def __init__(self, line: int, column: int, why: str) -> None:
+        super().__init__(f"read mapping: line {line}, column {column}", why=why, fix=_FIX)
+        self.line = line
+        self.column = column
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +84,34 @@ def parse_mapping(text: str) -> dict[str, Any]:
     if _has_unstorable(value):
         _refuse(text, 0, "a text in it holds a character that cannot be stored")
     return value
+
+
+def place_of(text: str, path: Sequence[str | int]) -> tuple[int, int]:
+    """Where in a mapping document a part of it stands.
+
+    Args:
+        text: a document that :func:`parse_mapping` reads.
+        path: keys, and places in lists counted from 0; what is not found counts as its parent.
+
+    Returns:
+        Line and column, counted from 1.
+    """
+    text = text.removeprefix("\ufeff")
+    wanted, found, deepest = list(path), 0, 0
+    here: list[str | int] = []
+    tokens = list(_tokens(text))
+    for position, token in enumerate(tokens):
+        if token.text in {"{", "["}:
+            here.append("" if token.text == "{" else 0)
+        elif token.text in {"}", "]"}:
+            here.pop()
+        elif token.text == "," and isinstance(here[-1], int):
+            here[-1] += 1
+        elif token.kind == "string" and _is_key(tokens, position):
+            here[-1] = _unquote(text, token)
+            if here == wanted[: len(here)] and len(here) > deepest:
+                found, deepest = token.start, len(here)
+    return _line_and_column(text, found)
 
 
 def _check_tokens(text: str) -> None:
@@ -134,7 +175,10 @@ def _plain(message: str) -> str:
     return message[:1].lower() + message[1:]
 
 
+def _line_and_column(text: str, position: int) -> tuple[int, int]:
+    return text.count("\n", 0, position) + 1, position - text.rfind("\n", 0, position)
+
+
 def _refuse(text: str, position: int, why: str) -> NoReturn:
-    line = text.count("\n", 0, position) + 1
-    column = position - text.rfind("\n", 0, position)
-    raise ConfigError(f"read mapping: line {line}, column {column}", why=why, fix=_FIX)
+    line, column = _line_and_column(text, position)
+    raise MappingTextError(line, column, why)

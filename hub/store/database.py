@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 APP = "hub"
 BUSY_TIMEOUT_MS = 15_000
 """How long a SQLite transaction waits for another process's write."""
+POSTGRES = {"maxsize": 10, "timeout": 10.0, "command_timeout": 60.0}
+"""Connections of one process to PostgreSQL, and seconds to connect and for one statement: a server that has
+vanished without a word must not hold anyone up for ever."""
 
 __all__ = [
     "APP",
@@ -50,10 +53,15 @@ def configuration(environment: Environment) -> dict[str, Any]:
                 # An answer 202 must survive the plug being pulled: every commit reaches the disk.
                 "synchronous": "FULL",
                 "busy_timeout": BUSY_TIMEOUT_MS,
+                # What is deleted is gone from the file too, which erasing a customer relies on.
+                "secure_delete": "ON",
             },
         }
     elif environment.database_url.startswith(("postgres:", "postgresql:")):
         database = expand_db_url(environment.database_url.replace("postgresql:", "postgres:", 1))
+        database["engine"] = "hub.store.postgres"
+        # What the address says itself goes first.
+        database["credentials"] = POSTGRES | database["credentials"]
     else:
         raise ConfigError(
             "open the database",
@@ -66,7 +74,7 @@ def configuration(environment: Environment) -> dict[str, Any]:
         "connections": {name: database},
         "apps": {
             APP: {
-                "models": ["hub.store.models"],
+                "models": ["hub.store.models", "hub.store.people"],
                 "migrations": "hub.store.migrations",
                 "default_connection": name,
             }

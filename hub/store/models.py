@@ -73,7 +73,8 @@ class Connection(Model):
     name = fields.CharField(NAME_LENGTH)
     name_key = fields.CharField(NAME_LENGTH, null=True)
     """The name without case, after its role unless an ERP's; NULL once removed, which frees the name."""
-    role = fields.CharEnumField(Role, max_length=10, default=Role.ERP)
+    role = fields.CharEnumField(Role, max_length=10, default=Role.ERP, db_default=Role.ERP)
+    """The database knows the default too: connections that an earlier version made lead to an ERP."""
     connector = fields.CharField(NAME_LENGTH)
     """The connector's name, or the platform's (``returngo``). Empty for a webhook."""
     hint_key = fields.CharField(64, null=True, unique=True)
@@ -99,6 +100,12 @@ class Connection(Model):
     last_success_at = fields.DatetimeField(null=True)
     last_error_at = fields.DatetimeField(null=True)
     last_error = fields.TextField(default="")
+    connect_report = _text_or_null()
+    """What its last check that went well found, as :mod:`hub.merchant.reports` writes it. NULL before."""
+    checked_at = fields.DatetimeField(null=True)
+    """When that was. NULL before."""
+    resting_until = fields.DatetimeField(null=True)
+    """No update is sent to it before: it could not be reached, or asked us to slow down. NULL when it may."""
     claim_owner = fields.CharField(NAME_LENGTH, null=True)
     claim_token = fields.CharField(ID_LENGTH, null=True)
     claim_expires_at = fields.DatetimeField(null=True)
@@ -188,6 +195,9 @@ class Rma(Model):
     approved_at = fields.DatetimeField(null=True)
     last_updated_at = fields.DatetimeField(null=True)
     received_at = fields.DatetimeField()
+    erased_at = fields.DatetimeField(null=True)
+    """When its customer's personal data was erased. From then on nothing personal is taken in again.
+    NULL while it was not."""
 
     items: ReverseRelation[RmaItem]
     timeline: ReverseRelation[TimelineEntry]
@@ -196,6 +206,30 @@ class Rma(Model):
     class Meta:
         table = "rma"
         unique_together = (("platform", "rma_id"),)
+        indexes = (
+            Index(fields=("store_id", "rma_id")),
+            # For lists, which go by id, newest first; received_at gives their bounds.
+            Index(fields=("store_id", "id")),
+            Index(fields=("store_id", "received_at")),
+            Index(fields=("store_id", "validation", "id")),
+        )
+
+
+class SearchTerm(Model):
+    """A text by which people look for an RMA: its number, order, SKUs, reference and document id."""
+
+    id = fields.IntField(primary_key=True)
+    store: ForeignKeyRelation[Store] = fields.ForeignKeyField("hub.Store", on_delete=PROTECT)
+    store_id: int
+    term = fields.BinaryField()
+    """UTF-8 without case. Bytes, which every database sorts alike, so that an index finds beginnings."""
+    rma: ForeignKeyRelation[Rma] = fields.ForeignKeyField("hub.Rma", related_name="terms", on_delete=PROTECT)
+    rma_id: int
+
+    class Meta:
+        table = "search_term"
+        unique_together = (("store", "term", "rma"),)
+        indexes = (Index(fields=("rma_id",)),)
 
 
 class RmaItem(Model):
@@ -264,6 +298,8 @@ class Delivery(Model):
     next_attempt_at = fields.DatetimeField(null=True)
     version = fields.IntField(default=0)
     """Counts every change, so that a person's edit made from an old page is refused."""
+    credited_at = fields.DatetimeField(null=True)
+    """When the hub learnt that the document exists. NULL before."""
     is_open = fields.BooleanField(default=False)
     """True from when the document exists until its goods are accounted for."""
     seen_at = fields.DatetimeField(null=True)
@@ -278,6 +314,10 @@ class Delivery(Model):
             Index(fields=("connection_id", "status", "next_attempt_at")),
             Index(fields=("connection_id", "document_id")),
             Index(fields=("connection_id", "is_open")),
+            Index(fields=("connection_id", "credited_at")),
+            # For lists, which go by the RMA.
+            Index(fields=("status", "rma_id")),
+            Index(fields=("connection_id", "rma_id")),
         )
 
 
@@ -366,10 +406,33 @@ class Exchange(Model):
     request_body = fields.TextField(default="")
     reply_body = fields.TextField(default="")
     error = fields.TextField(default="")
+    update_key = fields.CharField(ID_LENGTH, null=True)
+    """The update that was on its way; NULL for every other call."""
 
     class Meta:
         table = "exchange"
         indexes = (Index(fields=("connection_id", "at")),)
+
+
+class RmaToFetch(Model):
+    """An RMA that a platform said has changed, until it is read there. One row however often it says so."""
+
+    id = fields.IntField(primary_key=True)
+    connection: ForeignKeyRelation[Connection] = fields.ForeignKeyField("hub.Connection", on_delete=PROTECT)
+    connection_id: str
+    rma_id = fields.CharField(NAME_LENGTH)
+    asked_at = fields.DatetimeField()
+    """When the platform last said so. Said again while it is being read, it is read once more."""
+    due_at = fields.DatetimeField()
+    is_urgent = fields.BooleanField(default=True)
+    """False when the platform shows it in the status that we hold: mostly our own comment come back."""
+    reason = fields.TextField(default="")
+    """Why it could not be taken in so far."""
+
+    class Meta:
+        table = "rma_to_fetch"
+        unique_together = (("connection", "rma_id"),)
+        indexes = (Index(fields=("connection_id", "due_at")),)
 
 
 class EventSecret(Model):

@@ -5,27 +5,45 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from hub.errors import ConfigError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
 _VERSION = "v1"
 _NONCE_BYTES = 12
 
 
 class Sealer:
-    """Seals and opens secrets with one key.
+    """Seals with one key, and opens with that and older ones.
 
     Args:
-        key: 32 bytes.
+        keys: 32 bytes each, first the one that seals.
+        reread: gives the keys as they are now: another process may have put a new one first. None for keys
+            that stay.
     """
 
-    def __init__(self, key: bytes) -> None:
-        self._aead = AESGCM(key)
-        self.key_id = hashlib.sha256(b"returns-hub key id" + key).hexdigest()[:8]
-        """Names the key without telling it; stored with everything it seals."""
+    def __init__(self, *keys: bytes, reread: Callable[[], Sequence[bytes]] | None = None) -> None:
+        self._reread = reread
+        self._take(keys)
+
+    def _take(self, keys: Sequence[bytes]) -> None:
+        self._aeads = {key_id(key): AESGCM(key) for key in keys}
+
+    @property
+    def key_ids(self) -> tuple[str, ...]:
+        """Names of the keys, first the one that seals. A name does not tell its key."""
+        return tuple(self._aeads)
+
+    @property
+    def key_id(self) -> str:
+        """Name of the key that seals; stored with everything it seals."""
+        return self.key_ids[0]
 
     def seal(self, secret: str, *, row: str) -> str:
         """Seals a secret for one row.
@@ -37,9 +55,14 @@ class Sealer:
 
         Returns:
             ``v1.<key id>.<base64>``.
+
+        Raises:
+            ConfigError: the keys cannot be read any more.
         """
+        if self._reread is not None:
+            self._take(self._reread())
         nonce = os.urandom(_NONCE_BYTES)
-        sealed = self._aead.encrypt(nonce, secret.encode(), self._bound(row))
+        sealed = self._aeads[self.key_id].encrypt(nonce, secret.encode(), _bound(self.key_id, row))
         return f"{_VERSION}.{self.key_id}.{base64.b64encode(nonce + sealed).decode()}"
 
     def open(self, sealed: str, *, row: str) -> str:
@@ -49,16 +72,19 @@ class Sealer:
             ConfigError: it was sealed with another key, for another row, or was altered.
         """
         version, _, rest = sealed.partition(".")
-        key_id, _, payload = rest.partition(".")
-        if version != _VERSION or key_id != self.key_id:
+        name, _, payload = rest.partition(".")
+        if name not in self._aeads and self._reread is not None:
+            self._take(self._reread())
+        if version != _VERSION or name not in self._aeads:
             raise ConfigError(
                 "open stored credentials",
-                why=f"they were sealed with key {key_id or '?'}, and this hub holds key {self.key_id}",
+                why=f"they were sealed with key {name or '?'}, and this hub holds {', '.join(self.key_ids)}",
                 fix="start the hub with the key that sealed them (HUB_SECRET_KEY or HUB_SECRET_KEY_FILE)",
             )
         try:
             raw = base64.b64decode(payload, validate=True)
-            return self._aead.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], self._bound(row)).decode()
+            opened = self._aeads[name].decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], _bound(name, row))
+            return opened.decode()
         except (InvalidTag, ValueError):  # a cut text is no base64, or has no whole nonce
             raise ConfigError(
                 "open stored credentials",
@@ -66,5 +92,17 @@ class Sealer:
                 fix="enter the credentials again with `hub connections edit`",
             ) from None
 
-    def _bound(self, row: str) -> bytes:
-        return f"{_VERSION}/{self.key_id}/{row}".encode()
+
+def key_id(key: bytes) -> str:
+    """Names a key without telling it."""
+    return hashlib.sha256(b"returns-hub key id" + key).hexdigest()[:8]
+
+
+def key_of(sealed: str) -> str:
+    """Name of the key that sealed a text; empty when it is no sealed text."""
+    version, _, rest = sealed.partition(".")
+    return rest.partition(".")[0] if version == _VERSION else ""
+
+
+def _bound(name: str, row: str) -> bytes:
+    return f"{_VERSION}/{name}/{row}".encode()

@@ -54,7 +54,9 @@ def test_below_each_heading_stands_the_first_line_of_the_docstring() -> None:
 def test_each_class_named_on_the_page_exists() -> None:
     spans = pages.code_spans(pages.split(PAGE.read_text(encoding="utf-8"))[0])
     named = {span for span in spans if re.fullmatch(r"(?:[A-Z][a-z]+)+", span)}
-    known = {name for module in (errors, hookspecs, outcomes, rma, sandbox, settings) for name in vars(module)}
+    known = {
+        name for module in (errors, hookspecs, outcomes, rma, sandbox, settings) for name in vars(module)
+    }
     assert named - known == set()
 
 

@@ -177,6 +177,7 @@ async def test_control_calls_are_neither_logged_nor_counted(cin7: Cin7Calls) -> 
     assert last == {
         "at": "2026-03-01T12:01:00Z",
         "method": "GET",
+        "is_write": False,
         "path": "/api/v1/Branches",
         "query": "where=id='#1'",
         "status": 503,

@@ -15,7 +15,7 @@ from hub.hookspecs import QuotaWindow
 from hub.inbound.accept import accept
 from hub.inbound.event import read_event
 from hub.merchant import stores
-from tests.simulator.people import People
+from tests.simulator.outside import Outside
 from tests.simulator.process import DiedError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ EVERYTHING = 99
 """As a number of units: all that are to come."""
 
 
-class Actions(People):
+class Actions(Outside):
     """The doors into one world; an :class:`~tests.simulator.schedule.Action` names one of them."""
 
     def act(self, action: Action) -> None:

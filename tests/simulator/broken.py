@@ -24,6 +24,7 @@ from hub.registry import Connector
 from hub.store.database import in_transaction
 from hub.store.models import Connection, Delivery
 from tests.simulator import actions
+from tests.simulator import broken_outside as outside
 from tests.simulator.schedule import Focus
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from connectors.cin7_omni.models import CreditNoteRow
     from hub.outcomes import Sighting, ValidationPage
+    from tests.simulator.schedule import Schedule
 
 
 @contextmanager
@@ -213,33 +215,52 @@ class Variant:
 
     Attributes:
         breaks: in force within its block.
-        focus: the kind of seed that should show it.
+        focus: the kind of seed that should show it; None for one with a platform.
         sign: part of what the oracle says of it.
+        first: where the search for such a seed begins; a little before one that is far out, to save time.
     """
 
     breaks: Callable[[], AbstractContextManager[None]]
-    focus: Focus
+    focus: Focus | None
     sign: str
+    first: int = 0
 
     @property
     def name(self) -> str:
         """For people."""
         return self.breaks.__name__
 
+    def concerns(self, schedule: Schedule) -> bool:
+        """Whether a seed is of that kind."""
+        if self.focus is None:
+            return schedule.plan is not None
+        return schedule.focus is self.focus
+
 
 _TWICE = "credit notes were made"
+_COMMENTS = "times among the comments"
 VARIANTS = (
     Variant(breaks=blind_retry, focus=Focus.DOUBT, sign=_TWICE),
-    Variant(breaks=looking_once, focus=Focus.DOUBT, sign=_TWICE),
+    Variant(breaks=looking_once, focus=Focus.DOUBT, sign=_TWICE, first=120),
     Variant(breaks=adopting_by_reference, focus=Focus.PEOPLE, sign="which a stranger wrote"),
     Variant(breaks=preparing_each_time, focus=Focus.DOUBT, sign="another request was sent than before"),
-    Variant(breaks=cursor_before_rows, focus=Focus.GOODS, sign="were received, and 0 are validated"),
+    Variant(
+        breaks=cursor_before_rows, focus=Focus.GOODS, sign="were received, and 0 are validated", first=2_430
+    ),
     Variant(breaks=claim_not_read_again, focus=Focus.WORKERS, sign=_TWICE),
-    Variant(breaks=attempt_not_written_first, focus=Focus.CRASHES, sign=_TWICE),
-    Variant(breaks=orphans_sent_again, focus=Focus.CRASHES, sign=_TWICE),
-    Variant(breaks=refusal_believed, focus=Focus.DOUBT, sign="and its own note"),
-    Variant(breaks=older_document_acted_on, focus=Focus.CHANGES, sign="RMA"),
-    Variant(breaks=retried_without_a_look, focus=Focus.PEOPLE, sign=_TWICE),
-    Variant(breaks=changed_rows_written_over, focus=Focus.CHANGES, sign="is told"),
-    Variant(breaks=completed_means_all_came, focus=Focus.GOODS, sign="are validated, and"),
+    Variant(breaks=attempt_not_written_first, focus=Focus.CRASHES, sign=_TWICE, first=260),
+    Variant(breaks=orphans_sent_again, focus=Focus.CRASHES, sign=_TWICE, first=260),
+    Variant(breaks=refusal_believed, focus=Focus.DOUBT, sign="and its own note", first=900),
+    Variant(breaks=older_document_acted_on, focus=Focus.CHANGES, sign="RMA", first=270),
+    Variant(breaks=retried_without_a_look, focus=Focus.PEOPLE, sign=_TWICE, first=220),
+    Variant(breaks=changed_rows_written_over, focus=Focus.CHANGES, sign="is told", first=540),
+    Variant(breaks=completed_means_all_came, focus=Focus.GOODS, sign="are validated, and", first=80),
+    Variant(breaks=outside.comment_repeated_without_looking, focus=None, sign=_COMMENTS, first=15),
+    Variant(breaks=outside.platform_cursor_before_rows, focus=None, sign="has no delivery", first=130),
+    Variant(breaks=outside.hint_believed, focus=None, sign="nobody ever approved it", first=15),
+    Variant(breaks=outside.told_after_the_commit, focus=None, sign="is told to nobody", first=40),
+    Variant(breaks=outside.sent_out_of_order, focus=None, sign="out of order", first=15),
+    Variant(breaks=outside.shipment_validated_in_part, focus=None, sign="items are not back", first=60),
+    Variant(breaks=outside.echo_taken_for_an_approval, focus=None, sign=_TWICE, first=2),
+    Variant(breaks=outside.try_not_written_first, focus=None, sign="never saw them", first=15),
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 from hub.mapping.exact_json import write_json
 from hub.sandbox import Fault
+from tests.simulator.drawing_platform import with_platform
 from tests.simulator.schedule import CREDITED, PAST, Action, Focus, Life, Schedule, Story, Version
 from tests.simulator.store import BASE, UNBOUND
 from tests.support.documents import rma, unit
@@ -34,7 +35,7 @@ JUMPS_S = (-3_600, -90, -20, 20, 90, 3_600)
 
 def draw(seed: int) -> Schedule:
     """The schedule of a seed."""
-    return _Drawing(seed).schedule()
+    return with_platform(_Drawing(seed).schedule())
 
 
 class _Drawing:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from connectors.cin7_omni.marker import marked_rma
 from hub.store.timeline import EDITED, HANDED_BACK, RESOLVED
+from tests.simulator import told
 from tests.simulator.schedule import CREDITED, GONE
 from tests.simulator.store import BASE
 
@@ -30,7 +31,11 @@ POLL_TAKES_S = 30.0
 
 def is_settled(world: World) -> bool:
     """Nothing waits any more, and everything the ERP has to tell was polled."""
-    connection = world.peek.execute("SELECT * FROM connection").fetchone()
+    return _is_erp_settled(world) and (world.platform is None or told.is_settled(world))
+
+
+def _is_erp_settled(world: World) -> bool:
+    connection = world.peek.execute("SELECT * FROM connection WHERE role = 'erp'").fetchone()
     if connection["is_paused"]:
         return True  # only a person can let it go on
     if _count(world, "status IN ('pending', 'sending', 'in_doubt') OR (is_open AND seen_at IS NULL)"):
@@ -54,7 +59,7 @@ def judge(world: World) -> list[str]:
             f"RMA {story.rma_id}: {each}"
             for each in (*seen.delivered(), *seen.goods(), *_sent_after_closing(world, story))
         ]
-    return problems
+    return problems + (told.judge(world) if world.platform else [])
 
 
 def _sent_after_closing(world: World, story: Story) -> list[str]:
@@ -108,9 +113,17 @@ class _Return:
         return [note for note in notes if marked_rma(note["internalComments"]) == self.story.rma_id]
 
     @property
+    def is_old(self) -> bool:
+        """It was approved before the cut-off of its platform."""
+        plan = self.world.schedule.plan
+        return plan is not None and self.world.schedule.stories.index(self.story) in plan.old
+
+    @property
     def is_waiting_for_person(self) -> bool:
         """A person closed it, or the connection is paused with a reason: it is visible and stands still."""
-        connection = self.world.peek.execute("SELECT is_paused, pause_reason FROM connection").fetchone()
+        connection = self.world.peek.execute(
+            "SELECT is_paused, pause_reason FROM connection WHERE role = 'erp'"
+        ).fetchone()
         is_paused = bool(connection["is_paused"] and connection["pause_reason"])
         return is_paused or self.story.rma_id in self.world.closed_by_person
 
@@ -122,9 +135,12 @@ class _Return:
         if row is None:
             if self.notes:
                 yield "it has a credit note and no delivery"
-            if last.status not in GONE:
+            # One that never changed since before the platform was connected is never looked at.
+            if last.status not in GONE and not self.is_old:
                 yield f"it is {last.status} and has no delivery"
             return
+        if self.is_old and self.notes and self.story.rma_id not in self.world.handed_back:
+            yield "it was approved before the platform was connected, and it is credited"
         reason = (row["reason"] or "").strip()
         if row["status"] in {"attention", "skipped"} and not reason:
             yield f"it is {row['status']} without a reason"
@@ -154,6 +170,7 @@ class _Return:
         if live and status == "skipped" and not self.world.schedule.has_latecomers:
             yield f"it is skipped ({reason}), and note {live[0]} exists"
         is_due = last.status == CREDITED and last.credited and "Do not update" not in reason
+        is_due = is_due and not (self.is_old and "credit_from" in reason)
         if status == "skipped" and is_due:
             yield f"it is approved, and nothing is credited: {reason}"
 

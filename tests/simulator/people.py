@@ -15,7 +15,7 @@ from hub.mapping.exact_json import write_json
 from hub.merchant import connections, deliveries, methods, stores
 from hub.outcomes import Status
 from hub.store.models import Delivery
-from tests.simulator.network import Session
+from tests.simulator.line import Session
 from tests.simulator.process import DiedError
 from tests.simulator.store import CONNECTION, origin
 
@@ -100,7 +100,7 @@ class People:
         """A person polls now."""
 
         async def act(process: SimulatedProcess) -> None:
-            session: Any = Session(process, self._world.erp)
+            session: Any = Session(process)
             await poll_now(process.hub, session, origin().connection_id, owner=process.name)
 
         await self._at_once(at_once, act)
@@ -122,6 +122,7 @@ class People:
 
     async def _hand_back(self, pick: int, at_once: int, *, is_anew: bool) -> None:
         async def act(process: SimulatedProcess, row: Delivery) -> str:
+            self._world.handed_back.add(row.rma.rma_id)
             if is_anew:
                 self._world.written_anew.add(row.rma.rma_id)
             return await deliveries.retry(process.hub.clock, row, prepare_anew=is_anew)
@@ -135,6 +136,7 @@ class People:
             if row.request is None:
                 return "there is nothing to edit"
             request = json.loads(row.request, parse_float=Decimal)
+            self._world.handed_back.add(row.rma.rma_id)
             request["reference"] = f"{request['reference'][:20]}-{pick}"
             self._world.written_anew.add(row.rma.rma_id)
             return await deliveries.edit(process.hub, row, write_json(request))

@@ -5,12 +5,16 @@ from __future__ import annotations
 import sys
 import traceback
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import structlog
 
+from hub.webhooks import work as webhooks
 from tests.simulator.drawing import draw
+from tests.simulator.line import SubscriberSession
 from tests.simulator.loop import PROCESS
 from tests.simulator.process import SimulatedProcess
+from tests.simulator.statements import kept_statements
 from tests.simulator.store import origin
 from tests.simulator.world import World
 
@@ -20,7 +24,7 @@ if TYPE_CHECKING:
     from tests.simulator.schedule import Schedule
     from tests.simulator.verdict import Verdict
 
-BUGS = {"work on a connection broke off", "connector bug"}
+BUGS = {"work on a connection broke off", "connector bug", "sending an update broke off"}
 """What the hub logs when something was raised that never should be."""
 
 
@@ -36,9 +40,16 @@ def live(schedule: Schedule) -> Verdict:
     before = structlog.get_config()
     structlog.configure(processors=[_keep_logs], cache_logger_on_first_use=False)
     try:
-        return World(schedule).run()
+        with kept_statements(), patch.object(webhooks, "_session", _subscriber_session):
+            return World(schedule).run()
     finally:
         structlog.configure(**before)
+
+
+def _subscriber_session(_hub: Any) -> SubscriberSession:
+    process = PROCESS.get()
+    assert isinstance(process, SimulatedProcess)
+    return SubscriberSession(process, webhooks.ANSWER_WITHIN_S)
 
 
 def _keep_logs(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:

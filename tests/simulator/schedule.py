@@ -83,6 +83,19 @@ class Life:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a world with a returns platform has besides.
+
+    Attributes:
+        settings: the platform connection's.
+        old: places of stories whose first state, an approval, is older than the platform's cut-off.
+    """
+
+    settings: dict[str, Any]
+    old: frozenset[int]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Schedule:
     """Everything drawn from one seed.
 
@@ -97,6 +110,7 @@ class Schedule:
         ends_at: when faults stop.
         receives_all: whether at the end all goods arrive.
         retries_all: whether at the end people hand back whatever can be.
+        plan: of the platform on which the returns are; None when events come to the hub by themselves.
     """
 
     seed: int
@@ -112,6 +126,7 @@ class Schedule:
     ends_at: float
     receives_all: bool
     retries_all: bool
+    plan: Plan | None = None
 
     @property
     def has_jumps(self) -> bool:
@@ -128,7 +143,7 @@ class Schedule:
         lines = [
             f"focus={self.focus} looks={self.looks} workers={self.workers} lives={[*map(str, self.lives)]}",
             f"settings={self.settings} allows_duplicates={self.allows_duplicates}",
-            f"receives_all={self.receives_all} retries_all={self.retries_all}",
+            f"receives_all={self.receives_all} retries_all={self.retries_all} plan={self.plan}",
         ]
         lines += [
             f"rma {story.rma_id} {story.order_name} {[version.status for version in story.versions]}"

@@ -10,11 +10,14 @@ import asyncio
 import base64
 import copy
 import functools
+import itertools
+import json
 import os
 import random
 import sqlite3
 import tempfile
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,17 +28,22 @@ from tortoise.context import TortoiseContext
 from hub.clock import Clock
 from hub.core import open_hub
 from hub.environment import Environment
-from hub.merchant import connections, methods, stores
+from hub.merchant import connections, methods, platforms, stores, webhooks
 from hub.registry import Registry
 from hub.rma import MethodType
 from hub.store.database import configuration
+from hub.store.mark import mark_of, write_mark
 from hub.store.sealing import Sealer
 from hub.store.sqlite import ImmediateClient
+from hub.webhooks.subscription import Body
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from hub.core import Hub
+    from hub.store.models import Store
     from tests.simulator.process import SimulatedProcess
+    from tests.simulator.schedule import Schedule
 
 Result = TypeVar("Result")
 
@@ -44,13 +52,20 @@ BASE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 BUSY_S = 10.0
 """How long a statement waits for another process's write, like the hub's ``busy_timeout``."""
 ERP = "https://erp.example/api"
+PLATFORM = "https://platform.example"
+SUBSCRIBER = "https://203.0.113.7/hooks"
+"""An address of the range for examples, so that no name has to be resolved."""
 CREDENTIALS = {"username": "sim", "api_key": "simulated-key"}
 CONNECTION = "main"
+SHOP = "shop.example.com"
+PLATFORM_HEADERS = {"x-api-key": "simulated-platform-key", "x-shop-name": SHOP}
+HINT_TOKEN = "simulated-hint-token"
 METHODS = {"UPS label": MethodType.PREPAID_LABEL, "Send it yourself": MethodType.ANY_CARRIER}
 """Both point at the one connection; the second may be set to *Do not update*."""
 UNBOUND = "Store return"
 """A method set to *Do not update*."""
 _KEY = bytes(range(32))
+_numbers = itertools.count()
 
 
 class InlineConnection:
@@ -136,20 +151,28 @@ class Origin:
     """The database before anything happened: migrated, with a store, a connection and return methods.
 
     Made once in each Python process. Migrations take longer than a whole simulation.
+
+    Attributes:
+        image: of the file, with one connection to an ERP.
+        connected_image: the same, with a platform and a subscriber besides.
+        receivers: ids of those two.
     """
 
     def __init__(self) -> None:
         self.environment = Environment(
-            home=Path(tempfile.gettempdir()), secret_key=SecretStr(base64.b64encode(_KEY).decode())
+            home=Path(tempfile.gettempdir()),
+            secret_key=SecretStr(base64.b64encode(_KEY).decode()),
+            egress_allow=(ip_network("203.0.113.0/24"),),
         )
         self.registry = Registry()
         self.sealer = Sealer(_KEY)
         self.connection_id = ""
+        self.receivers: tuple[str, ...] = ()
         self._context = TortoiseContext()
-        self.image = asyncio.run(self._make())
+        self.image, self.connected_image = asyncio.run(self._make())
         self.renew()
 
-    async def _make(self) -> bytes:
+    async def _make(self) -> tuple[bytes, bytes]:
         with tempfile.TemporaryDirectory() as folder:
             environment = self.environment.model_copy(update={"home": Path(folder)})
             clock = Clock(now=lambda: BASE, random=random.Random(0))  # noqa: S311 - repeatable, not secret
@@ -169,10 +192,19 @@ class Origin:
                     await methods.point_at(await methods.add(store, name, kind), added.row, None)
                 await methods.add(store, UNBOUND, MethodType.DROP_OFF)
                 await methods.add(store, "Keep it", MethodType.NO_SHIPMENT_REQUIRED)
-            raw = sqlite3.connect(environment.database_file)
-            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            raw.close()
-            return environment.database_file.read_bytes()
+                image = _image(environment.database_file)
+                self.receivers = await self._add_receivers(hub, store)
+            return image, _image(environment.database_file)
+
+    async def _add_receivers(self, hub: Hub, store: Store) -> tuple[str, ...]:
+        given = {"api_key": PLATFORM_HEADERS["x-api-key"], "shop_name": SHOP, "base_url": PLATFORM}
+        given["hint_token"] = HINT_TOKEN
+        platform = await platforms.add(hub, store, "platform", given, should_check=False)
+        secret = f"whsec_{base64.b64encode(_KEY).decode()}"
+        subscriber, _ = await webhooks.add(
+            hub, store, SUBSCRIBER, name="subscriber", events=(), body=Body.FULL, secret=secret
+        )
+        return platform.id, subscriber.id
 
     def renew(self) -> None:
         """Binds the models to this again: whoever opens a database in this Python process takes them."""
@@ -193,10 +225,37 @@ class Origin:
         return context
 
 
+def _image(file: Path) -> bytes:
+    raw = sqlite3.connect(file)
+    raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    raw.close()
+    return file.read_bytes()
+
+
 @functools.cache
 def origin() -> Origin:
     """The one of this Python process."""
     return Origin()
+
+
+def make_file(schedule: Schedule) -> Path:
+    """The database of one world, in a folder of its own."""
+    home = folder() / f"hub-sim-{os.getpid()}-{next(_numbers)}"
+    home.mkdir()
+    file, plan = home / "hub.db", schedule.plan
+    file.write_bytes(origin().connected_image if plan else origin().image)
+    write_mark(mark_of(file), epoch="", attempt=0)
+    raw = sqlite3.connect(file)
+    changes = {"erp": {"doubt_looks": schedule.looks, **schedule.settings}}
+    if plan:
+        changes["platform"] = plan.settings
+    for role, given in changes.items():
+        held = raw.execute("SELECT settings FROM connection WHERE role = ?", (role,)).fetchone()[0]
+        text = json.dumps(json.loads(held) | given)
+        raw.execute("UPDATE connection SET settings = ? WHERE role = ?", (text, role))
+    raw.commit()
+    raw.close()
+    return file
 
 
 def folder() -> Path:

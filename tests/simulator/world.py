@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import json
-import os
 import random
 import shutil
 import sqlite3
@@ -15,34 +15,44 @@ from contextvars import Context
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from yarl import URL
+
 from connectors.cin7_omni.marker import marked_rma
-from hub.store.mark import mark_of, write_mark
 from tests.simulator.actions import Actions
 from tests.simulator.doorbell import Doorbell
+from tests.simulator.line import Session
 from tests.simulator.loop import SimulatedLoop
-from tests.simulator.network import Erp, Session
+from tests.simulator.network import Erp
 from tests.simulator.oracle import is_settled, judge
+from tests.simulator.platform import Platform
 from tests.simulator.process import DiedError, SimulatedProcess
 from tests.simulator.schedule import Life
-from tests.simulator.store import BASE, folder, origin
+from tests.simulator.store import BASE, ERP, PLATFORM, SUBSCRIBER, make_file
+from tests.simulator.subscriber import Subscriber
 from tests.simulator.verdict import Verdict
 
 if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
-    from pathlib import Path
 
     from connectors.cin7_omni.sandbox.fields import Record
+    from tests.simulator.line import Remote
     from tests.simulator.schedule import Schedule
 
 RESTART_S = 2.0
+SHORTEST_RESTART_S = 0.5
 LONG_S = 3_000.0
 LONGEST_CALM_S = 60 * 3_600.0
 """More than anything waits: the ERP may ask for a day, and a note unseen for a day is read again."""
 KEPT_LINES = 4_000
-_numbers = itertools.count()
 _OUTSIDE = Context()
 """Code that belongs to no process."""
+
+
+@functools.lru_cache(1_000)
+def _sum(what: str) -> int:
+    """Tells effects apart. Tortoise keeps columns in sets: their order in a statement is the hash seed's."""
+    return sum(what.encode())
 
 
 class World:
@@ -56,6 +66,10 @@ class World:
         made: RMA → ids of the notes that the hub made for it.
         most_received: (note, SKU) → the most units that the warehouse ever counted.
         engines: worker → its engine that lives now.
+        handed_back: RMAs that a person wanted sent.
+        platform: the returns platform; None in a world in which events come by themselves.
+        subscriber: who is told besides; None as well then.
+        remotes: host → who answers there.
         skew_s: by how much the clock of the hub's machine is wrong.
         peek: a look at the database from outside; never inside a transaction.
     """
@@ -68,6 +82,7 @@ class World:
         self.accepted: set[str] = set()
         self.closed_by_person: set[str] = set()
         self.written_anew: set[str] = set()
+        self.handed_back: set[str] = set()
         self.foreign: set[int] = set()
         self.made: dict[str, list[int]] = {}
         self.most_received: dict[tuple[int, str], Decimal] = {}
@@ -80,25 +95,18 @@ class World:
         self._starts = itertools.count(1)
         self._lives = list(schedule.lives)
         self._is_calm = False
-        self.file = self._make_file()
+        self.file = make_file(schedule)
         self.peek = sqlite3.connect(self.file, isolation_level=None)
         self.peek.row_factory = sqlite3.Row
         self.erp = Erp(self)
+        self.platform = Platform(self) if schedule.plan else None
+        self.subscriber = Subscriber(self) if schedule.plan else None
+        self.remotes: dict[str, Remote] = {
+            URL(at).host or "": remote
+            for at, remote in ((ERP, self.erp), (PLATFORM, self.platform), (SUBSCRIBER, self.subscriber))
+            if remote is not None
+        }
         self.actions = Actions(self)
-
-    def _make_file(self) -> Path:
-        home = folder() / f"hub-sim-{os.getpid()}-{next(_numbers)}"
-        home.mkdir()
-        file = home / "hub.db"
-        file.write_bytes(origin().image)
-        write_mark(mark_of(file), epoch="", attempt=0)
-        raw = sqlite3.connect(file)
-        settings = json.loads(raw.execute("SELECT settings FROM connection").fetchone()[0])
-        settings |= {"doubt_looks": self.schedule.looks, **self.schedule.settings}
-        raw.execute("UPDATE connection SET settings = ?", (json.dumps(settings),))
-        raw.commit()
-        raw.close()
-        return file
 
     # --- what everything in the world needs ------------------------------------------------------------
 
@@ -122,10 +130,9 @@ class World:
 
     def note_effect(self, process: str, what: str) -> None:
         """Counts an effect of a process into the digest; calls to the ERP are told."""
-        # Tortoise keeps columns in sets, so their order in a statement is the hash seed's.
-        sign = f"{self.loop.time():.6f} {process} {what[:6]} {sum(what.encode())}"
+        sign = f"{self.loop.time():.6f} {process} {what[:6]} {_sum(what)}"
         self._digest = zlib.crc32(sign.encode(), self._digest)
-        if what.startswith(("GET ", "POST ", "ANSWER")):
+        if what.startswith(("GET ", "POST ", "PUT ", "ANSWER")):
             self.tell(f"{process}: {what}")
 
     def ring(self) -> None:
@@ -156,11 +163,22 @@ class World:
             self._sent[mark] = now
 
     def _heard(self, rma_id: str) -> int:
-        """How many events of an RMA the hub has stored."""
+        """How often the hub heard news of an RMA, other than what it wrote to the platform itself."""
         count: int = self.peek.execute(
-            "SELECT count(*) FROM event e JOIN rma r ON r.id = e.rma_id WHERE r.rma_id = ?", (rma_id,)
+            "SELECT count(*) FROM timeline_entry t JOIN rma r ON r.id = t.rma_id "
+            "WHERE r.rma_id = ? AND (t.kind LIKE 'rma.%' OR t.text LIKE 'The RMA is approved again%')",
+            (rma_id,),
         ).fetchone()[0]
         return count
+
+    def returned(self, rma_id: str) -> set[str]:
+        """Ids of the items of an RMA that the hub holds as back."""
+        rows = self.peek.execute(
+            "SELECT i.returned_item_id FROM rma_item i JOIN rma r ON r.id = i.rma_id "
+            "WHERE r.rma_id = ? AND i.is_returned",
+            (rma_id,),
+        )
+        return {row[0] for row in rows}
 
     def wrote(self, notes: list[Record]) -> None:
         """The ERP made notes: none may be a second one."""
@@ -170,6 +188,8 @@ class World:
             mine.append(note["id"])
             self.tell(f"erp: note {note['id']} for RMA {rma_id} ({note['reference']})")
             self.erp_changed_at = self.loop.time()
+            if self.platform and rma_id not in self.platform.approved:
+                self.problems.append(f"RMA {rma_id}: nobody ever approved it, and it is credited")
             if len(mine) > 1:
                 self.problems.append(f"RMA {rma_id}: {len(mine)} credit notes were made: {mine}")
 
@@ -180,7 +200,7 @@ class World:
         life = self._lives.pop(0) if self._lives and not self._is_calm else None
         process = self._start(f"serve{worker}.{next(self._starts)}", life)
         self.tell(f"{process.name} starts")
-        engine = Doorbell(self, process, Session(process, self.erp))
+        engine = Doorbell(self, process, Session(process))
         self.engines[worker] = engine
         task = self.loop.create_task(self._supervise(worker, engine, process.call(engine.run())))
         task.add_done_callback(self.check_task)
@@ -189,7 +209,9 @@ class World:
         try:
             await ended
         except DiedError:
-            await asyncio.sleep(self.dice("restart", engine.process.name).random() * RESTART_S)
+            wait_s = self.dice("restart", engine.process.name).random() * RESTART_S
+            # What the dead one had on the line has arrived before the next one asks whether it did.
+            await asyncio.sleep(max(wait_s, SHORTEST_RESTART_S) if self.platform else wait_s)
             self._start_engine(worker)
 
     def start_command(self) -> SimulatedProcess:
@@ -238,6 +260,8 @@ class World:
         )
 
     async def _live(self) -> None:
+        if self.platform and self.schedule.plan:
+            self.platform.open(self.schedule)
         for worker in range(self.schedule.workers):
             self._start_engine(worker)
         for place, action in enumerate(self.schedule.actions):
@@ -252,35 +276,45 @@ class World:
         if self.schedule.retries_all:
             await self.actions.retry_all()
             await self._until_settled("after the people")
-        self.problems += judge(self)
+        if not self.problems:
+            self.problems += judge(self)
 
     async def _calm_down(self) -> None:
         """Faults stop: the ERP behaves, the clock is right, and every process that runs stays alive."""
         self.tell("calm")
         self._is_calm = True
-        self.erp.clear_faults()
+        for remote in self.remotes.values():
+            remote.clear_faults()
         self.skew_s = 0.0
         for process in self._processes:
             process.lives_on()
         self.ring()
         every = {version.event_id for story in self.schedule.stories for version in story.versions}
+        if self.platform:
+            every = set()  # they are read there
         while self.accepted != every:  # noqa: ASYNC110 - time is simulated
             await asyncio.sleep(1)
         await self.actions.resume()
+        if self.platform:
+            await self.actions.resume_receivers()
 
     async def _until_settled(self, when: str) -> None:
         """Lets time pass until nothing waits any more, or too much of it has passed."""
         began, step, is_long = self.loop.time(), 10.0, False
-        while not is_settled(self) and self.loop.time() - began < LONGEST_CALM_S:
+        # Once a promise is broken nobody needs to wait for what else comes of it.
+        while not self.problems and not is_settled(self) and self.loop.time() - began < LONGEST_CALM_S:
             await asyncio.sleep(step)
             step = min(step * 1.5, 1_800.0)
             if self.loop.time() - began > LONG_S and not is_long:
                 is_long = True
                 await self.actions.poll_seldom()
+                if self.platform:
+                    await self.actions.poll_platform_seldom()
         self.tell(f"{when}: {'settled' if is_settled(self) else 'not settled'}")
 
     async def _end(self) -> None:
         """Ends everything, with the loop still running: unwinding a coroutine may ask for it."""
         for process in self._processes:
             process.die()
-        self.loop.kill(self.erp.process)
+        for remote in self.remotes.values():
+            self.loop.kill(remote.process)

@@ -96,7 +96,9 @@ class Http:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         is_write: bool = False,
+        is_reply_secret: bool = False,
     ) -> HttpReply:
+        del is_reply_secret
         address = f"{url}?{query}" if query else url
         self.calls.append(f"{method} {address}")
         try:
@@ -115,6 +117,9 @@ class Http:
                 raise InDoubtError("the answer was lost") from error
             raise RetriableError("the answer was lost") from error
 
+    def hide(self, secret: str) -> None:
+        """It keeps no log."""
+
 
 class Canned:
     """Answers every call with one reply, or with each of several in turn."""
@@ -132,10 +137,14 @@ class Canned:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         is_write: bool = False,
+        is_reply_secret: bool = False,
     ) -> HttpReply:
-        del headers, is_write
+        del headers, is_write, is_reply_secret
         self.calls.append((method, url, query, body))
         return self._replies[min(len(self.calls), len(self._replies)) - 1]
+
+    def hide(self, secret: str) -> None:
+        """It keeps no log."""
 
 
 def connection(http: Any, now: Callable[[], datetime] | None = None, settings: Any = None) -> Connection:

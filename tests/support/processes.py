@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from contextlib import closing
@@ -21,9 +19,11 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from tests.support.documents import METHODS
+from tests.support.forked import start_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from multiprocessing.context import ForkServerProcess
     from types import TracebackType
 
 REPOSITORY = Path(__file__).parents[2]
@@ -126,9 +126,9 @@ class Background:
     def __init__(self, home: Home, *arguments: str) -> None:
         self._home = home
         self._arguments = arguments
-        self._out = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `kill` and `stop`
-        self._err = tempfile.TemporaryFile()  # noqa: SIM115
-        self._process: subprocess.Popen[bytes] | None = None
+        beside = f"{home.folder}.{arguments[0]}"
+        self._out, self._err = Path(f"{beside}.out"), Path(f"{beside}.err")
+        self._process: ForkServerProcess | None = None
         self.ready: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
@@ -139,31 +139,19 @@ class Background:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.kill()
-        self._out.close()
-        self._err.close()
 
     def start(self) -> None:
         """Starts it, also again after its end; comes back when it is ready."""
-        self._out.seek(0)
-        self._out.truncate()
-        self._process = subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, "-m", "cli", *self._arguments],
-            cwd=REPOSITORY,
-            env=self._home.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=self._out,
-            stderr=self._err,
-            start_new_session=True,
-        )
+        self._out.unlink(missing_ok=True)
+        self._process = start_process(self._arguments, self._home.environment, out=self._out, err=self._err)
         wait_for(self._read_ready, READY_WITHIN_S, self._why_not_ready)
 
     def _read_ready(self) -> bool:
-        if self._process is not None and self._process.poll() is not None:
+        if self._process is not None and not self._process.is_alive():
             raise AssertionError(self._why_not_ready())
-        self._out.seek(0)
         try:
-            self.ready = json.loads(self._out.read())
-        except ValueError:
+            self.ready = json.loads(self._out.read_bytes())
+        except (FileNotFoundError, ValueError):
             return False
         return True
 
@@ -173,8 +161,7 @@ class Background:
     @property
     def errors(self) -> str:
         """All it wrote to stderr, also before it was started again."""
-        self._err.seek(0)
-        return self._err.read().decode()
+        return self._err.read_text(encoding="utf-8") if self._err.exists() else ""
 
     @property
     def url(self) -> str:
@@ -185,14 +172,16 @@ class Background:
         """``kill -9``, at once; nothing when it does not run."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
+            self._process.join()
             self._process = None
 
     def stop(self) -> int:
         """SIGTERM; gives its exit code."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGTERM)
-        code = self._process.wait(ENDS_WITHIN_S)
+        self._process.terminate()
+        self._process.join(ENDS_WITHIN_S)
+        code = self._process.exitcode
+        assert code is not None, f"it still runs {ENDS_WITHIN_S:g} s after SIGTERM: {self.errors}"
         self._process = None
         return code
 

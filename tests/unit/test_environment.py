@@ -92,3 +92,15 @@ def test_key_that_is_not_32_bytes_is_refused_and_not_repeated(tmp_path: Path, te
 def test_key_is_not_in_the_environments_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUB_SECRET_KEY", KEY)
     assert KEY not in f"{Environment.load()!r} {Environment.load()}"
+
+
+def test_networks_that_are_allowed_are_given_in_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Environment.load().egress_allow == ()
+    monkeypatch.setenv("HUB_EGRESS_ALLOW", "127.0.0.0/8, fd00::/8")
+    assert [str(each) for each in Environment.load().egress_allow] == ["127.0.0.0/8", "fd00::/8"]
+
+
+def test_a_network_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUB_EGRESS_ALLOW", "my network")
+    with pytest.raises(ConfigError, match="HUB_EGRESS_ALLOW"):
+        Environment.load()

@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from hub.errors import NotFoundError, PluginError
-from hub.hookspecs import ENTRY_POINT_GROUP, Connection, Delivery, StoreInfo
+from hub.hookspecs import CONTRACT_VERSION, ENTRY_POINT_GROUP, Connection, Delivery, StoreInfo
 from hub.inbound.event import read_event
 from hub.mapping.exact_json import write_json
 from hub.registry import Registry, load_connector
@@ -82,6 +82,19 @@ def test_unsound_schema_is_refused(monkeypatch: pytest.MonkeyPatch, schema: Any,
     with pytest.raises(PluginError) as caught:
         load_connector("unsound", unsound)
     assert told in f"{caught.value} {caught.value.why}"
+
+
+def test_connector_for_another_version_of_the_contract_is_refused_clearly(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    later = CONTRACT_VERSION + 1
+    monkeypatch.setattr(unsound, "schema", replace(good.SCHEMA, name="unsound", contract_version=later))
+    (found,) = Registry([point("unsound", "unsound")]).found
+    assert found.connector is None
+    assert found.problem is not None
+    assert f"written for version {later} of the contract" in str(found.problem)
+    assert f"speaks version {CONTRACT_VERSION}" in found.problem.why
+    assert found.problem.fix
 
 
 def test_sound_schema_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:

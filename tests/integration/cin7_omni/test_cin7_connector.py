@@ -135,7 +135,7 @@ async def test_a_second_note_of_one_name_is_refused_by_itself() -> None:
         await create(connection, ready[:1])
         outcomes = await create(connection, ready)
         assert [outcome.verdict for outcome in outcomes] == [Verdict.REJECTED, Verdict.CREATED]
-        assert outcomes[0].reason.startswith("cin7 omni refused the credit note: ")
+        assert outcomes[0].reason.startswith("Cin7 Omni refused the credit note: ")
         assert len(sandbox.documents()) == 2
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import shutil
 import sqlite3
 from collections import Counter
@@ -24,6 +25,7 @@ from hub.testing.faults import parse_fault
 from hub.testing.serving import SandboxServer
 from tests.support import documents
 from tests.support.forked import QUICK, Commands
+from tests.support.migrated import put_database
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -45,7 +47,8 @@ class Scene:
 
     @property
     def commands(self) -> Commands:
-        return Commands(home=self.environment.home)
+        networks = ",".join(str(each) for each in self.environment.egress_allow)
+        return Commands(home=self.environment.home, variables={"HUB_EGRESS_ALLOW": networks})
 
     @property
     def database(self) -> Path:
@@ -97,6 +100,10 @@ class Scene:
         """Every delivery has its document and every return its goods."""
         return self.is_sent() and self.rows("SELECT min(validation = 'full') FROM rma") == [(1,)]
 
+    def is_told(self) -> bool:
+        """Nothing is on its way to anybody."""
+        return self.rows("SELECT count(*) FROM update_sending WHERE status = 'pending'") == [(0,)]
+
     async def until(self, condition: Callable[[], bool], longest_s: float = TIMEOUT_S) -> None:
         try:
             await until(condition, longest_s)
@@ -106,9 +113,11 @@ class Scene:
     def told(self) -> str:
         """For the message of a test that fails."""
         states = self.rows("SELECT status, verdict, reason, count(*) FROM delivery GROUP BY 1, 2, 3")
+        updates = self.rows("SELECT status, reason, count(*) FROM update_sending GROUP BY 1, 2")
         output = self.commands.output
         printed = output.read_text(encoding="utf-8")[-4000:] if output.exists() else ""
-        return f"deliveries: {states}; documents: {len(self.sandbox.documents())}; printed: {printed}"
+        documents = len(self.sandbox.documents())
+        return f"deliveries: {states}; updates: {updates}; documents: {documents}; printed: {printed}"
 
     def notes(self) -> Counter[str]:
         """How many credit notes each return has, by the mark on them; the ones voided too."""
@@ -154,13 +163,14 @@ async def open_scene(
     seed: int = 7,
 ) -> AsyncIterator[Scene]:
     """A data folder with a connection to a sandbox, for the block; looks and polls are short unless given."""
-    environment = Environment(home=home)
+    environment = Environment(home=home, egress_allow=(ipaddress.ip_network("127.0.0.0/8"),))
     environment.write_key()
+    put_database(environment)
     sandbox = Cin7Sandbox(seed, quota=(), has_unique_references=has_unique_references)
     async with SandboxServer(sandbox) as server:
         values = {**sandbox.settings(server.url), **sandbox.credentials}
         values |= {"doubt_looks": "0,1", "poll_interval_s": "1", **(settings or {})}
-        async with open_hub(environment, should_migrate=True, registry=Registry([QUICK])) as hub:
+        async with open_hub(environment, registry=Registry([QUICK])) as hub:
             await stores.ensure_default(hub.clock)
             store = await stores.get()
             added = await connections.add(hub, store, QUICK.name, "main", values, should_check=False)

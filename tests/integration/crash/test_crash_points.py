@@ -12,20 +12,30 @@ import pytest
 
 import hub
 from hub.crashpoints import CrashPoint
+from hub.merchant import stores, webhooks
 from hub.store.mark import mark_of, write_mark
+from hub.webhooks.subscription import Body
 from tests.integration.crash.scene import open_scene
 from tests.support import documents
+from tests.support.processes import Home
+from tests.support.receiver import Receiver
 
 if TYPE_CHECKING:
     from tests.integration.crash.scene import Scene
 
 SERVE = ("serve", "--port", "0")
 RMAS = ("901", "902", "903")
+KINDS = ["rma.credit_note.created", "rma.item.validated", "rma.validation.completed"]
 RETURNS = [documents.rma(each, order_name=f"#{each}") for each in RMAS]
 
 AT_ACCEPTING = [each for each in CrashPoint if each.startswith("accept.")]
 AFTER_REFUSAL = [CrashPoint.SEND_AFTER_REFUSAL, CrashPoint.SEND_REFUSAL_LOOKED_UP]
-AT_WORK = [each for each in CrashPoint if each not in {*AT_ACCEPTING, *AFTER_REFUSAL}]
+AT_TELLING = [each for each in CrashPoint if each.startswith(("tell.", "sending."))]
+ELSEWHERE = [each for each in CrashPoint if each.startswith(("rotate.", "platform."))]
+"""Killed at in tests/integration/access/test_keys.py and tests/integration/returngo/test_killed.py."""
+AT_WORK = [
+    each for each in CrashPoint if each not in {*AT_ACCEPTING, *AFTER_REFUSAL, *AT_TELLING, *ELSEWHERE}
+]
 CASES = [(each, is_unique) for each in AT_WORK for is_unique in (True, False)]
 # Only an ERP that knows references refuses our own second note; without that there is no such step.
 CASES += [(each, True) for each in AFTER_REFUSAL]
@@ -73,6 +83,28 @@ async def test_killed_at_work(tmp_path: Path, point: CrashPoint, is_unique: bool
         scene.check_one_each(*RMAS)
 
 
+@pytest.mark.parametrize("point", AT_TELLING, ids=_name)
+async def test_killed_while_telling(tmp_path: Path, point: CrashPoint) -> None:
+    """A subscriber gets each message at least once, always under one id, and in the order of its return."""
+    async with open_scene(tmp_path) as scene, Receiver() as receiver:
+        async with scene.hub() as hub:
+            store = await stores.get()
+            await webhooks.add(hub, store, receiver.url, name="shop", events=(), body=Body.FULL)
+        await scene.accept(*RETURNS)
+        async with scene.warehouse():
+            assert await scene.commands.start(*SERVE, crash_at=point).ended() == -signal.SIGKILL
+            serving = scene.commands.start(*SERVE)
+            await scene.until(lambda: scene.is_settled() and scene.is_told())
+            await serving.kill()
+        scene.check_one_each(*RMAS)
+        told = scene.rows("SELECT 'msg_' || key FROM rma_update")
+        assert set(receiver.taken) == {key for (key,) in told}
+        repeated = point in {CrashPoint.SENDING_AFTER_ANSWER, CrashPoint.SENDING_RECORD_BEFORE_COMMIT}
+        assert sum(receiver.taken.values()) == len(told) + repeated
+        for each in RMAS:
+            assert list(dict.fromkeys(receiver.kinds(each))) == KINDS
+
+
 async def _lead_to(scene: Scene, point: CrashPoint) -> None:
     """Makes it so that the next engine comes by that point."""
     if point.startswith("look."):
@@ -105,9 +137,9 @@ async def test_the_third_time_is_the_third_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["send.before", "send.before_first_byte:0", "send.before_first_byte:x"])
-async def test_an_unknown_crash_point_is_refused(tmp_path: Path, name: str) -> None:
-    async with open_scene(tmp_path) as scene:
-        assert await scene.commands.start(*SERVE, crash_at=name).ended() == 3
-        printed = scene.commands.output.read_text(encoding="utf-8")
-        assert f"read HUB_CRASH_AT: '{name}' is no crash point" in printed
-        assert "Traceback" not in printed
+def test_an_unknown_crash_point_is_refused(tmp_path: Path, name: str) -> None:
+    Home(tmp_path).ok("init")
+    done = Home(tmp_path, HUB_CRASH_AT=name).spawn(*SERVE)
+    assert done.code == 3
+    assert f"read HUB_CRASH_AT: '{name}' is no crash point" in done.err
+    assert "Traceback" not in done.err

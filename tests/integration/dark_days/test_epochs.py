@@ -17,6 +17,7 @@ from hub.store.models import (
     ExchangeDelivery,
     Rma,
     RmaItem,
+    SearchTerm,
     TimelineEntry,
 )
 from tests.support import documents
@@ -45,7 +46,7 @@ async def forget(rma_id: str) -> None:
     await ExchangeDelivery.filter(delivery_id=delivery.id).delete()
     await Attempt.filter(delivery_id=delivery.id).delete()
     await delivery.delete()
-    for table in (Event, RmaItem, TimelineEntry):
+    for table in (Event, RmaItem, SearchTerm, TimelineEntry):
         await table.filter(rma_id=rma.id).delete()
     await rma.delete()
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
-from hub.store.mark import mark_new
+from hub.environment import Environment
+from tests.support.migrated import put_database
 from tests.support.processes import Home, SandboxProcess
 
 if TYPE_CHECKING:
@@ -16,12 +16,11 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def home(tmp_path: Path, migrated_file: Path) -> Home:
+def home(tmp_path: Path) -> Home:
     """A data folder with a key and an up-to-date database."""
     home = Home(tmp_path / "hub")
     home.folder.mkdir()
-    mark_new(home.folder / "hub.db")
-    shutil.copyfile(migrated_file, home.folder / "hub.db")
+    put_database(Environment(home=home.folder))
     home.ok("init")
     return home
 

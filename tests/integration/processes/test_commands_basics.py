@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-import time
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -52,17 +52,17 @@ def test_hub_without_arguments_shows_its_help() -> None:
 
 
 def test_help_answers_within_300_ms() -> None:
-    """The best of three medians: a machine that is busy with something else is no fault of ours."""
-    medians = [median(_seconds() for _ in range(5)) for _ in range(3)]
-    assert min(medians) < 0.3, medians
+    """In time of the processor, which is all it takes: a busy machine is no fault of ours."""
+    assert (spent := median(_seconds() for _ in range(5))) < 0.3, spent
 
 
 def _seconds() -> float:
-    began = time.monotonic()
+    before = os.times()
     subprocess.run(
         [sys.executable, "-m", "cli", "--help"], cwd=REPOSITORY, stdout=subprocess.DEVNULL, check=True
     )
-    return time.monotonic() - began
+    after = os.times()
+    return after.children_user - before.children_user + after.children_system - before.children_system
 
 
 def test_json_is_one_document_on_stdout_and_nothing_else(home: Home, tmp_path: Path) -> None:

@@ -65,8 +65,18 @@ async def test_calls_are_spaced_from_the_end_of_one_to_the_start_of_the_next(
     await first.save()
     second = await take(hub, connection, schema, now + 2 * SECOND)
     assert second.at == now + 2 * SECOND + timedelta(milliseconds=350)
+    second.finished_at = second.at
+    await second.save()
     third = await take(hub, connection, schema, now + 3 * SECOND)
     assert third.at == now + 3 * SECOND
+
+
+async def test_call_of_a_process_that_died_may_have_ended_just_now(hub: Hub, connection: Connection) -> None:
+    schema = schema_with(hub, spacing=timedelta(milliseconds=350))
+    now = hub.clock.now()
+    await take(hub, connection, schema, now)
+    following = await take(hub, connection, schema, now + 3 * SECOND)
+    assert following.at == now + 3 * SECOND + timedelta(milliseconds=350)
 
 
 async def test_spent_quota_is_given_back_as_a_wait_and_takes_no_place(

@@ -91,7 +91,7 @@ def test_every_failure_says_what_to_do_next(
     with pytest.raises(ConnectorError) as read:
         wire.read_list(reply(name), "list CreditNotes")
     assert (type(written.value), type(read.value)) == (on_write, on_read)
-    assert str(written.value).startswith("create CreditNotes: cin7 omni")
+    assert str(written.value).startswith("create CreditNotes: Cin7 Omni")
 
 
 def test_wrong_credentials_and_a_missing_permission_get_different_advice() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.errors import ConfigError
-from hub.mapping.document import MAX_CHARACTERS, parse_mapping
+from hub.mapping.document import MAX_CHARACTERS, parse_mapping, place_of
 
 
 def test_numbers_keep_their_digits_and_blank_text_is_empty() -> None:
@@ -73,3 +73,22 @@ def test_what_json_writes_is_read_back(value: dict[str, object]) -> None:
     if "\\u0000" in text or "\\ud" in text:
         return
     assert parse_mapping(text) == value
+
+
+NESTED = '\ufeff{"a": 1,\n "lineItems": {"qty": 2,\n   "x": {"function": "y"}},\n "l": [1, {"b": "a"}]}'
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        (["a"], (1, 2)),
+        (["lineItems", "x"], (3, 4)),
+        (["lineItems", "x", "function"], (3, 10)),
+        (["l", 1, "b"], (4, 12)),
+        (["lineItems", "gone"], (2, 2)),  # its parent's
+        (["gone"], (1, 1)),
+        ([], (1, 1)),
+    ],
+)
+def test_a_part_of_a_mapping_is_found_in_its_text(path: list[str | int], place: tuple[int, int]) -> None:
+    assert place_of(NESTED, path) == place

@@ -1,0 +1,269 @@
+"""The engine on PostgreSQL: any number of workers, woken by Procrastinate on the same database.
+
+The rows are the truth and a job is only the ring of a doorbell: it names a connection, and whoever runs it
+does what the rows say is due, under the connection's claim. So a lost job loses nothing, for the sweep rings
+again, and a repeated one does nothing twice.
+
+What was learnt by trying procrastinate 3.10 and holds here: commit first, then ring. That a ring waits
+already is success. A job never raises, never asks to be run again and is never put off: a job with a time in
+the future would swallow every ring until then, and waiting is the rows' business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import structlog
+from procrastinate.exceptions import ProcrastinateException
+from psycopg_pool import PoolTimeout
+from tortoise.exceptions import BaseORMException
+
+from hub.dispatch.http import client_session
+from hub.dispatch.retention import forget_calls
+from hub.engine.jobs import (
+    LIVING,
+    QUEUE,
+    SWEEP,
+    free_dead_jobs,
+    job_app,
+    make_job_tables,
+    others_wait,
+    ring,
+)
+from hub.engine.work import due_connections
+from hub.engine.working import Workshop
+from hub.errors import ConfigError
+from hub.store.database import client
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    import aiohttp
+    from procrastinate import App
+
+    from hub.core import Hub
+
+EVERY_SECOND = "* * * * * *"
+EVERY_HOUR = "17 * * * *"
+HEARTBEAT_S = 3.0
+BATCHES_AT_ONCE = 1
+"""Then a connection makes way for another one that waits, so that a long backlog holds nobody up."""
+TURN_S = 5.0
+"""And after so long in any case: a worker that has to begin anew waits for its jobs."""
+FETCH_EVERY_S = 0.5
+"""A job that waited for another of its connection is not notified when that ends, but found by this."""
+DRAIN_S = 25.0
+REOPEN_FIRST_S = 0.2
+REOPEN_LONGEST_S = 5.0
+LOST = (ProcrastinateException, PoolTimeout, BaseORMException, OSError)
+"""What a database that went away shows itself as."""
+
+log = structlog.get_logger()
+
+
+class Bell:
+    """Rings for a process that stores and does not work itself: ``hub serve``."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._rung = asyncio.Event()
+
+    def ring(self) -> None:
+        """Says that rows have changed; safe to call at any time."""
+        self._rung.set()
+
+    async def run(self) -> None:
+        """Rings for ever. A database that is away is no harm: the workers sweep when it is back."""
+        while True:
+            try:
+                async with job_app(self._hub.environment, 2).open_async() as app:
+                    while True:
+                        await self._rung.wait()
+                        self._rung.clear()
+                        await ring(app, await due_connections(self._hub.clock.now()))
+            except LOST as error:
+                log.warning("could not ring", reason=str(error))
+            except Exception:
+                log.exception("ringing broke off")
+            await asyncio.sleep(REOPEN_LONGEST_S)
+
+
+@asynccontextmanager
+async def running_bell(hub: Hub) -> AsyncIterator[Bell]:
+    """Rings for the block."""
+    await make_job_tables(hub.environment)
+    bell = Bell(hub)
+    task = asyncio.create_task(bell.run())
+    try:
+        yield bell
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+class Worker:
+    """Works until it is stopped, whatever becomes of the database meanwhile."""
+
+    def __init__(self, hub: Hub, http: aiohttp.ClientSession, *, concurrency: int) -> None:
+        self._hub = hub
+        self._concurrency = concurrency
+        owner = f"worker {socket.gethostname()} {os.getpid()}"
+        self._workshop = Workshop(hub, http, owner=owner, most_batches=BATCHES_AT_ONCE)
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Starts nothing new, and lets what is under way come to its end."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Works, and opens everything anew when the database was away."""
+        wait = REOPEN_FIRST_S
+        while not self._stopping.is_set():
+            began = asyncio.get_running_loop().time()
+            try:
+                await self._run_once()
+            except LOST as error:
+                log.warning("the database is away", reason=str(error), again_in_s=wait)
+            except Exception:
+                # A worker that lives and does nothing would be worse than one that begins anew.
+                log.exception("the worker broke off", again_in_s=wait)
+            if asyncio.get_running_loop().time() - began > REOPEN_LONGEST_S:
+                wait = REOPEN_FIRST_S
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), wait)
+            wait = min(wait * 2, REOPEN_LONGEST_S)
+
+    async def _run_once(self) -> None:
+        """Until it is stopped, or Procrastinate gives up: it ends when its listening connection breaks."""
+        # Each running job needs one of Procrastinate's connections only when it ends.
+        async with job_app(self._hub.environment, 4).open_async() as app:
+            self._add_tasks(app)
+            running = asyncio.create_task(
+                app.run_worker_async(
+                    queues=[QUEUE, SWEEP],
+                    concurrency=self._concurrency,
+                    install_signal_handlers=False,
+                    delete_jobs="always",
+                    update_heartbeat_interval=HEARTBEAT_S,
+                    stalled_worker_timeout=LIVING.total_seconds(),
+                    shutdown_graceful_timeout=DRAIN_S,
+                    fetch_job_polling_interval=FETCH_EVERY_S,
+                )
+            )
+            stopping = asyncio.create_task(self._stopping.wait())
+            try:
+                await asyncio.wait([running, stopping], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                stopping.cancel()
+                # Its way of being told to finish what it began.
+                running.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await running
+
+    async def _take_turn(self, connection_id: str) -> None:
+        """Works batch after batch, until nothing is due any more or others wait."""
+        end = asyncio.get_running_loop().time() + TURN_S
+        while True:
+            await self._workshop.work(connection_id)
+            if (
+                self._workshop.rests(connection_id)
+                or self._stopping.is_set()
+                or asyncio.get_running_loop().time() > end
+                or not await due_connections(self._hub.clock.now(), only=connection_id)
+                or await others_wait()
+            ):
+                return
+
+    # No task has a lock besides the one that names a connection: it would be held by a job whose worker died.
+    def _add_tasks(self, app: App) -> None:
+        @app.task(name="work", queue=QUEUE)
+        async def work(connection_id: str) -> None:
+            if self._workshop.rests(connection_id):
+                return
+            with _told("a turn"):
+                await self._take_turn(connection_id)
+                if not self._workshop.rests(connection_id):
+                    await ring(app, await due_connections(self._hub.clock.now(), only=connection_id))
+
+        @app.periodic(cron=EVERY_SECOND)
+        @app.task(name="sweep", queue=SWEEP, queueing_lock="sweep")
+        async def sweep(timestamp: int) -> None:
+            del timestamp
+            with _told("the sweep"):
+                await free_dead_jobs(app, self._hub.clock.now())
+                await ring(app, await due_connections(self._hub.clock.now(), unclaimed=True))
+
+        @app.periodic(cron=EVERY_HOUR)
+        @app.task(name="tidy", queue=SWEEP, queueing_lock="tidy")
+        async def tidy(timestamp: int) -> None:
+            del timestamp
+            with _told("deleting old calls"):
+                await forget_calls(self._hub)
+
+
+@contextlib.contextmanager
+def _told(what: str) -> Iterator[None]:
+    """A job never raises: what fails is told, and comes again with the next one."""
+    try:
+        yield
+    except LOST as error:
+        log.warning("a job failed", job=what, reason=str(error))
+    except Exception:
+        log.exception("a job broke off", job=what)
+
+
+@asynccontextmanager
+async def running_worker(hub: Hub, *, concurrency: int) -> AsyncIterator[Worker]:
+    """Runs a worker for the block; at its end what is under way is finished.
+
+    Raises:
+        ConfigError: the hub is on SQLite.
+    """
+    if hub.environment.is_sqlite:
+        raise ConfigError(
+            "start a worker: this hub is on SQLite",
+            why="one process works on a SQLite file, and that is `hub serve`",
+            fix="run `hub serve`, or set HUB_DATABASE_URL to a PostgreSQL database",
+        )
+    await make_job_tables(hub.environment)
+    async with client_session(allowed=hub.environment.egress_allow) as http:
+        worker = Worker(hub, http, concurrency=concurrency)
+        task = asyncio.create_task(worker.run())
+        try:
+            yield worker
+        finally:
+            worker.stop()
+            await task
+
+
+async def work_until_told(hub: Hub, *, concurrency: int, on_ready: Callable[[], None]) -> None:
+    """Works until SIGTERM or SIGINT, then finishes what is under way.
+
+    Raises:
+        ConfigError: the hub is on SQLite.
+    """
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with running_worker(hub, concurrency=concurrency):
+        on_ready()
+        await stop.wait()
+
+
+async def living_workers() -> int:
+    """How many workers have been heard of lately. PostgreSQL only."""
+    _, rows = await client().execute_query("SELECT to_regclass('procrastinate_workers') AS there")
+    if rows[0]["there"] is None:
+        return 0
+    _, rows = await client().execute_query(
+        "SELECT count(*) AS living FROM procrastinate_workers WHERE last_heartbeat > now() - $1::interval",
+        [LIVING],
+    )
+    return int(rows[0]["living"])
