@@ -32,7 +32,7 @@ demo: .venv/demo.stamp  ## Install, then run the main job against a sandbox
 	@$(BIN)/hub demo
 
 test: .venv/dev.stamp  ## Install, then run all tests
-	@$(BIN)/pytest -n 3 --dist worksteal -q
+	@$(BIN)/pytest -n 4 --dist worksteal -q
 
 simulate: .venv/dev.stamp  ## Simulate the hub in many worlds: SEEDS=10000; one of them again, told in full: SEED=123
 	@$(BIN)/python -m tests.simulator $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),2000))

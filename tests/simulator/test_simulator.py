@@ -19,7 +19,7 @@ from tests.simulator.running import live, simulate
 from tests.simulator.store import origin
 from tests.simulator.verdict import report
 
-SEEDS = 400
+SEEDS = 120
 """More of them: `make simulate SEEDS=10000`."""
 AT_ONCE = 40
 MOST_TRIED = 250
