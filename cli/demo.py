@@ -77,7 +77,7 @@ def _connect(cin7: dict[str, Any], shop: dict[str, Any]) -> None:
     for name, stand_in in (("cin7", cin7), ("shop", shop)):
         Path(f"{name}-key.txt").write_text(stand_in["credentials"]["api_key"], encoding="utf-8")
     _run(
-        f"connections add cin7_omni --name main {_given(cin7['settings'])} --set doubt_looks=1,2,3 "
+        f"connections add cin7_omni --name main {_given(cin7['settings'])} --set doubt_looks=0,1,2 "
         f"--set username={cin7['credentials']['username']} --secret api_key=@cin7-key.txt"
     )
     _run(f"platforms add returngo --name shop {_given(shop['settings'])} --secret api_key=@shop-key.txt")
@@ -181,20 +181,27 @@ def _background(*commands: str) -> Iterator[list[dict[str, Any]]]:
     """Runs `hub` commands beside the others; gives the JSON that each prints when it is ready."""
     with contextlib.ExitStack() as stack:
         started = [stack.enter_context(_started(each)) for each in commands]
-        yield [_ready(process, printed) for process, printed in started]
+        try:
+            yield [_ready(*each) for each in started]
+        finally:
+            # All at once: each takes a moment to end well.
+            for process, _, _ in started:
+                process.send_signal(signal.SIGTERM)
 
 
 @contextmanager
-def _started(arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], Any]]:
+def _started(arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], Any, Path]]:
     out(f"$ hub {arguments} &")
+    log = Path("-".join(arguments.partition(" --")[0].split()) + ".log")
     with (
         tempfile.TemporaryFile() as printed,
+        log.open("wb") as told,
         subprocess.Popen(  # noqa: S603 - our own command
-            [*_HUB, *shlex.split(arguments)], stdout=printed, start_new_session=True
+            [*_HUB, *shlex.split(arguments)], stdout=printed, stderr=told, start_new_session=True
         ) as process,
     ):
         try:
-            yield process, printed
+            yield process, printed, log
         finally:
             process.send_signal(signal.SIGTERM)
             try:
@@ -203,7 +210,7 @@ def _started(arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], Any]]:
                 process.kill()
 
 
-def _ready(process: subprocess.Popen[bytes], printed: Any) -> dict[str, Any]:
+def _ready(process: subprocess.Popen[bytes], printed: Any, log: Path) -> dict[str, Any]:
     deadline = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < deadline and process.poll() is None:
         printed.seek(0)
@@ -211,4 +218,4 @@ def _ready(process: subprocess.Popen[bytes], printed: Any) -> dict[str, Any]:
             ready: dict[str, Any] = json.loads(printed.read())
             return ready
         time.sleep(0.05)
-    raise RuntimeError(f"{shlex.join(map(str, process.args))} did not become ready")  # type: ignore[arg-type]
+    raise RuntimeError(f"{log.stem} did not become ready: {log.read_text(encoding='utf-8').strip()}")
