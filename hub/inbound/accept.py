@@ -301,7 +301,12 @@ async def _asks_at_last(row: Rma, delivery: Delivery, held: str, rma: domain.Rma
     """
     if delivery.status is not Status.SKIPPED or delivery.attempts or is_not_approved(rma.status):
         return False
-    before = parse_rma(json.loads(held, parse_float=Decimal))
+    try:
+        before = parse_rma(json.loads(held, parse_float=Decimal))
+    except EventError:
+        # Stored by a version that read more. What it asked for is not known, so nothing is credited by
+        # itself; the new state must be taken in all the same.
+        return False
     methods = await methods_of(row.store_id)
     return (
         not is_past_approval(rma)

@@ -13,7 +13,7 @@ from hub.merchant import platforms
 from hub.outcomes import Status
 from hub.platform.returngo.opening import read_credentials
 from hub.platform.returngo.sandbox import ReturnGoSandbox
-from hub.store.models import Connection, Rma, RmaToFetch, SendingStatus, UpdateSending
+from hub.store.models import Connection, Event, Rma, RmaToFetch, SendingStatus, UpdateSending
 from hub.testing.faults import parse_fault
 from hub.testing.serving import SandboxServer
 from tests.support.documents import rma
@@ -143,6 +143,15 @@ async def test_a_shop_is_not_asked_for_the_returns_of_another(shop: Shop) -> Non
 
 
 NO_ITEMS: list[object] = []
+
+
+async def test_a_skipped_return_that_cannot_be_read_any_more_still_takes_in_its_changes(shop: Shop) -> None:
+    await shop.stage.submit({**rma("900"), "items": NO_ITEMS})
+    await Rma.filter(rma_id="900").update(document='{"rmaSummary": {"rmaId": "900", "status": []}}')
+    await shop.stage.submit(rma("900", updated="2026-03-01T10:01:00+00:00"))
+    assert (await shop.stage.delivery("900")).status is Status.SKIPPED
+    assert (await Rma.get(rma_id="900")).status == "Approved"
+    assert len(await Event.filter(rma__rma_id="900")) == 2
 
 
 async def test_a_return_that_gets_its_items_after_its_approval_is_credited_once(shop: Shop) -> None:
