@@ -23,16 +23,17 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test simulate prove chaos fuzz check docs migration constraints clean
+.PHONY: help demo test simulate prove chaos fuzz bench bench-large scaling check docs migration constraints clean
 
 help:  ## Print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: .venv/demo.stamp  ## Install, then run the main job against a sandbox
 	@$(BIN)/hub demo
 
+# What was compiled is kept, also where that is switched off: dozens of processes need it.
 test: .venv/dev.stamp  ## Install, then run all tests
-	@$(BIN)/pytest -n 4 --dist worksteal -q
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 4 --dist worksteal -q
 
 simulate: .venv/dev.stamp  ## Simulate the hub in many worlds: SEEDS=10000; one of them again, told in full: SEED=123
 	@$(BIN)/python -m tests.simulator $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),2000))
@@ -41,10 +42,20 @@ prove: .venv/dev.stamp  ## Install, then 1,000 returns, 20 kills and faults to t
 	@PROVE=1 $(BIN)/pytest -q -s tests/integration/crash/test_thousand.py
 
 chaos: .venv/dev.stamp  ## Install, then 2,000 returns while PostgreSQL and workers are hurt; takes minutes, prints figures
-	@CHAOS=1 $(BIN)/pytest -q -s tests/chaos tests/integration/workers
+	@CHAOS=1 $(BIN)/pytest -q -s tests/chaos tests/integration/workers \
+	  tests/integration/crash/test_crash_points.py
 
 fuzz: .venv/dev.stamp  ## Ask the HTTP API what Schemathesis thinks of: FUZZ=500 requests for each path; takes minutes
 	@FUZZ=$(or $(FUZZ),100) $(BIN)/pytest -q tests/integration/api/test_description.py
+
+bench: .venv/bench.stamp  ## Measure the hub beside its floors and peers; takes about five minutes, prints a table
+	@$(BIN)/python -m benchmarks
+
+bench-large: .venv/bench.stamp  ## The same at a million returns; the first time it takes minutes more to make them
+	@$(BIN)/python -m benchmarks --large
+
+scaling: .venv/dev.stamp  ## Simulate up to 10,000 connections and 1,000,000 open documents; takes about 20 minutes
+	@$(BIN)/python -m benchmarks.scaling
 
 check: .venv/dev.stamp  ## Run the linters, the type checker, the import rules and the tests of the documents
 	$(BIN)/ruff check --quiet
@@ -64,7 +75,7 @@ constraints: .venv/python.stamp  ## Write constraints.txt anew, with the newest 
 	@rm -rf .venv/fresh
 	@$(BIN)/python -m venv .venv/fresh
 	@.venv/fresh/bin/python -m pip install --quiet --upgrade pip setuptools
-	@PYTHONWARNINGS=ignore .venv/fresh/bin/python -m pip install --quiet --editable '.[dev]'
+	@PYTHONWARNINGS=ignore .venv/fresh/bin/python -m pip install --quiet --editable '.[dev,bench]'
 	@{ grep '^#' constraints.txt; \
 	   .venv/fresh/bin/python -m pip freeze --all --exclude pip --exclude-editable; } > .venv/constraints.txt
 	@mv .venv/constraints.txt constraints.txt
@@ -92,3 +103,8 @@ clean:  ## Remove the virtual environment and every cache
 	@echo 'Installing the hub and what its tests need into .venv (once) …'
 	@$(PINNED) $(PIP) install --quiet --editable '.[dev]'
 	@touch .venv/demo.stamp $@
+
+.venv/bench.stamp: $(NEEDS) | .venv/python.stamp
+	@echo 'Installing the hub and what it is measured against into .venv (once) …'
+	@$(PINNED) $(PIP) install --quiet --editable '.[dev,bench]'
+	@touch .venv/demo.stamp .venv/dev.stamp $@

@@ -1,134 +1,130 @@
-"""How quickly pages answer when the hub holds a million returns: `python -m benchmarks.pages`.
+"""Lists, search and accepting when the hub holds a million returns, on SQLite and on PostgreSQL.
 
-Builds a SQLite database once, keeps it in the machine's folder for temporary files, and asks the real web
-application over HTTP. Prints p50 and p95 of each kind of page in milliseconds, and ends with 1 when a p95 is
-over the limit. Events are left out of the database: no page reads them.
+The pages are asked over HTTP of the real web application. Each kind of page counts by its own p95; the table
+shows the slowest, and the note the next ones. Accepting is measured in turns with an empty database.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import base64
-import hashlib
+import os
 import random
 import shutil
-import sqlite3
 import statistics
-import sys
 import tempfile
 import time
-from contextlib import closing
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import aiohttp
+import asyncpg
 from aiohttp import web
-from pydantic import SecretStr
 
+from benchmarks.accept import P99_AT, fresh, prepare
+from benchmarks.figures import Figure
+from benchmarks.million import OTHERS_EVERY, SKUS, kept, kept_in_postgres
+from benchmarks.places import KEY, place
+from benchmarks.sender import Load, send
 from hub.access import sessions, users
 from hub.core import open_hub
-from hub.environment import Environment
-from hub.merchant import connections, stores
+from hub.inbound.signature import parse_secret
 from hub.store.people import User
 from hub.web.server import make_app
+from tests.support.processes import Home, HubProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterator, Sequence
 
     from hub.core import Hub
+    from hub.environment import Environment
 
+RETURNS = int(os.environ.get("BENCH_RETURNS", "1000000"))
 LIMIT_MS = 200.0
-MIGRATIONS = Path(__file__).parents[1] / "hub" / "store" / "migrations"
-KEY = SecretStr(base64.b64encode(bytes(32)).decode())
-DOCUMENT = 1_000
-"""Characters of each RMA document, of which a row holds two."""
-SKUS = 5_000
-OTHERS_EVERY = 1_000
-"""One return in so many is another store's."""
-
-ROWS = """
-CREATE TEMP TABLE n AS WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < :count)
-  SELECT i, CASE WHEN i % 2000 = 7 THEN 'attention' WHEN i % 5000 = 11 THEN 'in_doubt'
-    WHEN i > :count - 1000 THEN 'pending' WHEN i % 50 = 3 THEN 'skipped' ELSE 'done' END AS status,
-    CASE WHEN i % :others = 0 THEN :other ELSE :store END AS store,
-    CASE WHEN i % :others = 0 THEN NULL WHEN i % 20 = 0 THEN :second ELSE :main END AS connection,
-    strftime('%Y-%m-%d %H:%M:%S+00:00', julianday('2026-01-01') + i * 300.0 / :count) AS at FROM c;
-INSERT INTO rma (id, platform, rma_id, store_id, order_name, status, validation, document, approved_document,
-    approved_at, received_at)
-  SELECT i, 'returngo', 41000000 + i, store, '#' || (1000 + i), 'Approved',
-    CASE WHEN i % 3000 = 1 THEN 'flagged' WHEN i % 3 = 0 THEN 'none' ELSE 'full' END, :document, :document,
-    at, at
-  FROM n;
-INSERT INTO delivery (id, rma_id, connection_id, method, status, verdict, reason, fix, request, reference,
-    origins, warnings, total, mapping_version, document_id, document_reference, attempts, retries, looks,
-    next_attempt_at, version, is_open, is_prepared_anew, created_at, updated_at, credited_at)
-  SELECT printf('%016x', i), i, connection, 'UPS label', status, CASE status WHEN 'done' THEN 'created' END,
-    CASE status WHEN 'attention' THEN 'the reference RMA ' || i || ' is taken' END, '', :request,
-    'RMA ' || (41000000 + i), '{}', '[]', '12.30 AUD', 0, CASE status WHEN 'done' THEN 60000000 + i END,
-    CASE status WHEN 'done' THEN 'RMA ' || (41000000 + i) END, 1, 0, 0,
-    CASE WHEN status IN ('pending', 'in_doubt') THEN '2030-01-01 00:00:00+00:00' END, 1, 0, 0, at, at,
-    CASE status WHEN 'done' THEN at END
-  FROM n;
-INSERT INTO rma_item (rma_id, position, returned_item_id, sku, return_method, is_credited)
-  SELECT i, k, 'i' || k, 'SKU-' || printf('%05d', (i * 7 + k) % :skus), 'UPS label', 1
-  FROM n, (SELECT 0 AS k UNION SELECT 1);
-INSERT INTO timeline_entry (rma_id, at, kind, text)
-  SELECT i, at, kind, text FROM n, (SELECT 1 AS k, 'rma.approved' AS kind, 'It arrived as Approved.' AS text
-    UNION SELECT 2, 'delivery.prepared', 'The credit note was prepared.'
-    UNION SELECT 3, 'delivery.sent', 'Sent to main (attempt 1).'
-    UNION SELECT 4, 'delivery.created', 'The credit note was created.') ORDER BY i, k;
-INSERT INTO search_term (store_id, rma_id, term) SELECT * FROM (
-  SELECT store, i, CAST(41000000 + i AS TEXT) AS term FROM n
-  UNION ALL SELECT store, i, CAST(1000 + i AS TEXT) FROM n
-  UNION ALL SELECT store, i, 'rma ' || (41000000 + i) FROM n
-  UNION ALL SELECT store, i, CAST(60000000 + i AS TEXT) FROM n WHERE status = 'done'
-  UNION ALL SELECT n.store, n.i, lower(rma_item.sku) FROM n JOIN rma_item ON rma_item.rma_id = n.i
-  ) ORDER BY 1, 3, 2;
-UPDATE search_term SET term = CAST(term AS BLOB);
-"""
+SHARE = 0.85
+SECONDS = 3.0
+TURNS = 3
 
 
-async def build(folder: Path, count: int) -> None:
-    """Makes the database: schema, stores and connections by the hub, the rest by SQL."""
-    async with open_hub(Environment(home=folder, secret_key=KEY), should_migrate=True) as hub:
-        await stores.ensure_default(hub.clock)
-        store, other = await stores.get(), await stores.add("other", hub.clock.now())
-        rows = []
-        for name in ("main", "second"):
-            given = {"username": name, "api_key": "key", "base_url": "http://127.0.0.1:9/api"}
-            added = await connections.add(hub, store, "cin7_omni", name, given, should_check=False)
-            rows.append(added.row.id)
-    values: dict[str, int | str] = {
-        "count": count, "others": OTHERS_EVERY, "store": store.id, "other": other.id, "main": rows[0],
-        "second": rows[1], "skus": SKUS, "document": "{" + " " * (DOCUMENT - 2) + "}", "request": '{"a": 1}',
-    }  # fmt: skip
-    with closing(sqlite3.connect(folder / "hub.db")) as database:
-        database.executescript(
-            "PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -400000"
-        )
-        for statement in ROWS.split(";"):
-            if statement.strip():
-                names = [name for name in values if f":{name}" in statement]
-                database.execute(statement, {name: values[name] for name in names})
-                database.commit()
-        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+async def run() -> list[Figure]:
+    """Both databases, one after the other."""
+    folder = await kept(RETURNS)
+    figures = [await pages("SQLite", place(folder))]
+    figures.append(await accepting("SQLite", folder, ""))
+    async with kept_in_postgres(RETURNS) as url:
+        figures.append(await pages("PostgreSQL", place(folder, url)))
+        figures.append(await accepting("PostgreSQL", folder, url))
+    return figures
 
 
-def kept(count: int) -> Path:
-    """Where the database of this schema is kept; made when it is not there."""
-    schema = hashlib.sha256(b"".join(each.read_bytes() for each in sorted(MIGRATIONS.glob("0*.py"))))
-    schema.update(ROWS.encode())
-    folder = Path(tempfile.gettempdir()) / f"returns-hub-pages-{count}-{schema.hexdigest()[:12]}"
-    if not (folder / "done").exists():
-        for old in folder.parent.glob(f"returns-hub-pages-{count}-*"):
-            shutil.rmtree(old)
-        folder.mkdir(parents=True)
-        began = time.monotonic()
-        asyncio.run(build(folder, count))
-        (folder / "done").touch()
-        print(f"built {count:,} returns in {time.monotonic() - began:.0f} s", file=sys.stderr)
-    return folder
+async def pages(database: str, environment: Environment) -> Figure:
+    """The slowest kind of page."""
+    p95 = await measure(environment)
+    name, slowest = max(p95.items(), key=lambda item: item[1])
+    ordered = sorted(p95.items(), key=lambda item: -item[1])
+    return Figure(
+        what=f"lists and search at {RETURNS:,} returns, {database}, p95 of the slowest ({name})",
+        value=slowest,
+        unit="ms",
+        target=f"≤ {LIMIT_MS:g} ms",
+        is_met=slowest <= LIMIT_MS,
+        note="p95 in ms: " + ", ".join(f"{kind} {value:.0f}" for kind, value in ordered[1:]),
+    )
+
+
+async def accepting(database: str, folder: Path, url: str) -> Figure:
+    """Events a second into a copy of the full database, in turns with an empty one."""
+    took = {"full": Load(), "empty": Load()}
+    async with _copies(folder, url) as homes:
+        for home in homes.values():
+            await asyncio.to_thread(home.ok, "init")
+        secrets = {name: await asyncio.to_thread(prepare, home) for name, home in homes.items()}
+        for turn in range(TURNS + 1):
+            for name, home in homes.items():
+                with HubProcess(home) as hub:
+                    key = parse_secret(secrets[name])
+                    await send(hub.url, key, first=fresh(), connections=P99_AT, seconds=1)
+                    load = await send(hub.url, key, first=fresh(), connections=P99_AT, seconds=SECONDS)
+                if turn:  # the first one warms the disk's cache
+                    took[name].took += load.took
+                    took[name].seconds += load.seconds
+    full, empty = took["full"].per_second, took["empty"].per_second
+    return Figure(
+        what=f"accept at {RETURNS:,} returns, {database}, {P99_AT} connections",
+        value=full,
+        unit="events/s",
+        beside="empty database",
+        beside_value=empty,
+        target=f"≥ {SHARE:g} of it",
+        is_met=full >= SHARE * empty,
+    )
+
+
+@asynccontextmanager
+async def _copies(folder: Path, url: str) -> AsyncIterator[dict[str, Home]]:
+    """A hub with a copy of the full database, and one with an empty one, for the block."""
+    with tempfile.TemporaryDirectory(prefix="returns-hub-bench-") as temporary:
+        places = {name: Path(temporary) / name for name in ("full", "empty")}
+        for each in places.values():
+            each.mkdir()
+        if not url:
+            await asyncio.to_thread(shutil.copy, folder / "hub.db", places["full"])
+            yield {name: Home(each, HUB_SECRET_KEY=KEY) for name, each in places.items()}
+            return
+        urls = {name: url.replace("/hub?", f"/hub_{name}?") for name in places}
+        server = await asyncpg.connect(url.replace("/hub?", "/postgres?"))
+        try:
+            for name, template in (("full", "hub"), ("empty", "template1")):
+                await server.execute(f"DROP DATABASE IF EXISTS hub_{name} WITH (FORCE)")
+                await server.execute(f"CREATE DATABASE hub_{name} TEMPLATE {template}")
+            yield {
+                name: Home(each, HUB_SECRET_KEY=KEY, HUB_DATABASE_URL=urls[name])
+                for name, each in places.items()
+            }
+            for name in places:
+                await server.execute(f"DROP DATABASE hub_{name} WITH (FORCE)")
+        finally:
+            await server.close()
 
 
 def kinds(count: int) -> Iterator[tuple[str, list[str]]]:
@@ -177,10 +173,10 @@ async def session_of(hub: Hub) -> str:
     return await sessions.start(link.user, hub.clock.now(), "127.0.0.1")
 
 
-async def measure(folder: Path, count: int) -> float:
-    """Prints the figures; gives the worst p95 in milliseconds."""
-    worst = 0.0
-    async with open_hub(Environment(home=folder, secret_key=KEY)) as hub:
+async def measure(environment: Environment) -> dict[str, float]:
+    """The p95 of each kind of page, in milliseconds."""
+    p95 = {}
+    async with open_hub(environment) as hub:
         runner = web.AppRunner(make_app(hub, is_local=True), access_log=None)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -188,27 +184,8 @@ async def measure(folder: Path, count: int) -> float:
         cookies = {"hub_session": await session_of(hub)}
         async with aiohttp.ClientSession(base, cookies=cookies) as http:
             await ask(http, ["/account"])
-            print(f"{'page':26}{'p50 ms':>8}{'p95 ms':>8}")
-            for name, addresses in kinds(count):
-                took = sorted(await ask(http, addresses))
-                p95 = statistics.quantiles(took, n=20, method="inclusive")[-1]
-                worst = max(worst, p95)
-                print(
-                    f"{name:26}{statistics.median(took):8.0f}{p95:8.0f}{'  over' if p95 > LIMIT_MS else ''}"
-                )
+            for name, addresses in kinds(RETURNS):
+                took = await ask(http, addresses)
+                p95[name] = statistics.quantiles(took, n=20, method="inclusive")[-1]
         await runner.cleanup()
-    return worst
-
-
-def main() -> None:
-    """The command."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--returns", type=int, default=1_000_000, help="how many the database holds")
-    count = parser.parse_args().returns
-    worst = asyncio.run(measure(kept(count), count))
-    print(f"{count:,} returns: worst p95 {worst:.0f} ms, limit {LIMIT_MS:.0f} ms")
-    sys.exit(worst > LIMIT_MS)
-
-
-if __name__ == "__main__":
-    main()
+    return p95

@@ -30,9 +30,11 @@ def init(as_json: Json = False) -> None:
     """
 
     def work() -> dict[str, Any]:
+        from hub.access import keys
         from hub.access.users import first_administrator
         from hub.core import open_hub
         from hub.environment import Environment
+        from hub.errors import ConfigError
         from hub.merchant.stores import ensure_default
 
         environment = Environment.load()
@@ -40,6 +42,15 @@ def init(as_json: Json = False) -> None:
 
         async def migrated() -> NewLink | None:
             async with open_hub(environment, should_migrate=True) as hub:
+                if is_new_key and (await keys.verify(hub.sealer)).problems:
+                    environment.key_file.unlink()
+                    raise ConfigError(
+                        "make a secret key: this database holds secrets that another key sealed",
+                        why=f"there was none in {environment.key_file}",
+                        fix="copy secret.key from the hub's other machine or from its backup to that place; "
+                        "if it is lost, put a key of your own there (`openssl rand -base64 32`) and enter "
+                        "the secrets again",
+                    )
                 await ensure_default(hub.clock)
                 return await first_administrator(hub.clock)
 

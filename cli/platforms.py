@@ -60,9 +60,10 @@ def list_(store: StoreName = "default", as_json: Json = False) -> None:
     """List the platforms and how they are: what is to be read from them, and what they are to be told."""
 
     async def work(hub: Hub) -> list[dict[str, Any]]:
-        from hub.merchant import platforms, stores
+        from hub.merchant import platforms, shown, stores
 
-        return [await _state(hub, row) for row in await platforms.every(await stores.get(store))]
+        rows = await platforms.every(await stores.get(store))
+        return [shown.platform_listed(await platforms.health(hub, row)) for row in rows]
 
     def show(rows: list[dict[str, Any]]) -> None:
         lines = [
@@ -88,10 +89,10 @@ def show(name: Name, store: StoreName = "default", as_json: Json = False) -> Non
     """Show a platform; secrets stay hidden."""
 
     async def work(hub: Hub) -> dict[str, Any]:
-        from hub.merchant import platforms, stores
+        from hub.merchant import platforms, shown, stores
 
         row = await platforms.get(await stores.get(store), name)
-        return {**await _state(hub, row), **_shown(hub, row)}
+        return {**shown.platform_listed(await platforms.health(hub, row)), **_shown(hub, row)}
 
     def print_it(row: dict[str, Any]) -> None:
         plain = (
@@ -214,42 +215,9 @@ def remove(name: Name, store: StoreName = "default", as_json: Json = False) -> N
 
 
 def _shown(hub: Hub, row: Connection) -> dict[str, Any]:
-    from hub.merchant.connections import shown_values
-    from hub.merchant.platforms import hint_path
-    from hub.platform.returngo.config import SCHEMA
+    from hub.merchant import platforms, shown
 
-    settings, credentials = shown_values(SCHEMA, row, hub)
-    return {
-        "name": row.name,
-        "platform": row.connector,
-        "title": SCHEMA.title,
-        "is_paused": row.is_paused,
-        "pause_reason": row.pause_reason,
-        "settings": settings,
-        "credentials": credentials,
-        "webhook_path": hint_path(hub, row),
-    }
-
-
-async def _state(hub: Hub, row: Connection) -> dict[str, Any]:
-    from hub.merchant.platforms import health
-    from hub.merchant.rmas import shown_time
-
-    found = await health(hub, row)
-    return {
-        "name": row.name,
-        "platform": row.connector,
-        "health": "paused" if row.is_paused else "failing" if found.problems else "ok",
-        "problems": list(found.problems),
-        "to_read": found.to_read,
-        "refused": dict(found.refused),
-        "to_tell": found.to_tell,
-        "not_told": found.not_told,
-        "polled_at": shown_time(row.polled_at),
-        "next_poll_at": shown_time(row.next_poll_at),
-        "last_success_at": shown_time(row.last_success_at),
-        "last_error": row.last_error or None,
-    }
+    return {**shown.platform(hub, row), "webhook_path": platforms.hint_path(hub, row)}
 
 
 def _print_hint(row: dict[str, Any]) -> None:

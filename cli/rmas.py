@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hub.core import Hub
-    from hub.inbound.accept import Accepted
+    from hub.inbound.arriving import Accepted
     from hub.store.models import Store
 
 app = typer.Typer(help="RMAs: submit approved returns and see what came of them.", no_args_is_help=True)

@@ -75,6 +75,7 @@ def doctor(as_json: Json = False) -> None:
 
 async def examine(hub: Hub) -> dict[str, Any]:
     """What `hub doctor` finds."""
+    from hub.access import keys
     from hub.engine.embedded import is_engine_running
     from hub.merchant import connections, health, platforms, stores, webhooks
 
@@ -88,6 +89,12 @@ async def examine(hub: Hub) -> dict[str, Any]:
         if not await living_workers():
             found.append("no worker is running: nothing is sent until `hub worker` runs")
     found += [f"{each.problem}" for each in hub.registry.found if each.problem]
+    found += [f"secret of {each}" for each in (await keys.verify(hub.sealer)).problems]
+    if unplaced := await health.unplaced():
+        found.append(
+            f"{unplaced} returns lead to no connection and need a person: "
+            "`hub deliveries list --status attention` has them, `hub deliveries show` what to do"
+        )
     shown = [
         {"store": store.name, **_shown(await health.health(hub, row))}
         for store in await stores.every()

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from enum import StrEnum
 
     from hub.core import Hub
-    from hub.merchant.webhooks import Message, Standing
-    from hub.store.models import Connection
+    from hub.merchant.webhooks import Message
 
 app = typer.Typer(
     help="Webhooks: signed messages to an address of yours about what became of RMAs.", no_args_is_help=True
@@ -52,7 +51,7 @@ def add(
 
     async def work(hub: Hub) -> dict[str, Any]:
         from cli.secrets import read_secret
-        from hub.merchant import stores, webhooks
+        from hub.merchant import shown, stores, webhooks
         from hub.telling import UpdateKind
         from hub.webhooks.subscription import Body
 
@@ -67,8 +66,8 @@ def add(
             secret=given,
         )
         # What the receiver made is known to whoever gave it, and need not be shown again.
-        shown = _shown(row, await webhooks.standing(hub, row))
-        return {**shown, "secret": text if given is None else None}
+        state = shown.webhook(row, await webhooks.standing(hub, row))
+        return {**state, "secret": text if given is None else None}
 
     def show(row: dict[str, Any]) -> None:
         if row["secret"]:
@@ -84,10 +83,10 @@ def list_(store: StoreName = "default", as_json: Json = False) -> None:
     """List the webhooks and how they are."""
 
     async def work(hub: Hub) -> list[dict[str, Any]]:
-        from hub.merchant import stores, webhooks
+        from hub.merchant import shown, stores, webhooks
 
         rows = await webhooks.every(await stores.get(store))
-        return [_shown(row, await webhooks.standing(hub, row)) for row in rows]
+        return [shown.webhook(row, await webhooks.standing(hub, row)) for row in rows]
 
     def show(rows: list[dict[str, Any]]) -> None:
         lines = [
@@ -105,7 +104,7 @@ def show(name: Name, store: StoreName = "default", as_json: Json = False) -> Non
     """Show a webhook; its secrets stay hidden."""
 
     async def work(hub: Hub) -> dict[str, Any]:
-        from hub.merchant import stores, webhooks
+        from hub.merchant import shown, stores, webhooks
         from hub.merchant.rmas import shown_time
         from hub.webhooks.subscription import read_credentials
 
@@ -115,7 +114,7 @@ def show(name: Name, store: StoreName = "default", as_json: Json = False) -> Non
             {"created_at": shown_time(each.created_at), "expires_at": shown_time(each.expires_at)}
             for each in secrets
         ]
-        return {**_shown(row, await webhooks.standing(hub, row)), "secrets": times}
+        return {**shown.webhook(row, await webhooks.standing(hub, row)), "secrets": times}
 
     def print_it(row: dict[str, Any]) -> None:
         hidden = ("secrets", "problems", "is_paused")
@@ -218,18 +217,16 @@ def pause(name: Name, store: StoreName = "default", as_json: Json = False) -> No
 
 @app.command(epilog="Example: hub webhooks resume example.com")
 def resume(name: Name, store: StoreName = "default", as_json: Json = False) -> None:
-    """Go on with what has piled up."""
+    """Go on at once with what has piled up, also with what failed before."""
 
-    async def work(_: Hub) -> dict[str, Any]:
+    async def work(hub: Hub) -> dict[str, Any]:
         from hub.merchant import stores, webhooks
 
         row = await webhooks.get(await stores.get(store), name)
-        return {"name": row.name, "is_paused": False, "waiting": await webhooks.resume(row)}
+        return {"name": row.name, "is_paused": False, "waiting": await webhooks.resume(hub, row)}
 
     def print_it(row: dict[str, Any]) -> None:
         out(f"Webhook {row['name']!r} goes on; updates that wait for it: {row['waiting']}.")
-        if row["waiting"]:
-            say("What failed before waits for its next try; `hub webhooks replay --help` sends it at once.")
 
     with_hub(work, print_it, as_json=as_json)
 
@@ -278,30 +275,6 @@ def log(name: Name, limit: Limit = 50, store: StoreName = "default", as_json: Js
         table(lines, head, empty="nothing was sent to it yet")
 
     with_hub(work, print_it, as_json=as_json)
-
-
-def _shown(row: Connection, standing: Standing) -> dict[str, Any]:
-    from hub.merchant.rmas import shown_time
-    from hub.webhooks.subscription import read_settings
-
-    settings = read_settings(row)
-    return {
-        "name": row.name,
-        "url": settings.url,
-        "events": [each.value for each in settings.events],
-        "body": settings.body.value,
-        "health": "paused" if row.is_paused else "failing" if standing.problems else "ok",
-        "is_paused": row.is_paused,
-        "pause_reason": row.pause_reason or None,
-        "pending": standing.pending,
-        "oldest_pending_at": shown_time(standing.oldest_pending_at),
-        "failed": standing.failed,
-        "resting_until": shown_time(row.resting_until),
-        "last_success_at": shown_time(row.last_success_at),
-        "last_error": row.last_error or None,
-        "last_error_at": shown_time(row.last_error_at),
-        "problems": list(standing.problems),
-    }
 
 
 def _shown_message(message: Message) -> dict[str, Any]:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hub.clock import Clock
 from hub.errors import ConfigError
 from hub.registry import Registry
+from hub.store.clock import database_clock
 from hub.store.database import migrate, open_database, pending_migrations
 from hub.store.sealing import Sealer
 from hub.store.terms import catch_up
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from contextlib import AbstractAsyncContextManager
 
     from hub.environment import Environment
 
@@ -43,7 +45,8 @@ async def open_hub(
         environment: where everything is.
         should_migrate: True brings the database up to date; False refuses one that is not.
         registry: connectors; None finds those installed.
-        clock: time; None is the system's.
+        clock: time; None is the database's on PostgreSQL, which several machines share, and else this
+            machine's.
 
     Raises:
         ConfigError: no key, or a database that is missing, unreachable, or older or newer than the code.
@@ -55,19 +58,22 @@ async def open_hub(
             why=f"{environment.database_file} does not exist",
             fix="run `hub init`, or set HUB_HOME to the folder of an existing hub",
         )
-    async with open_database(environment):
-        if should_migrate:
+    if should_migrate:
+        async with open_database(environment, is_patient=True):
             await migrate(environment)
             await catch_up()
-        elif pending := await pending_migrations(environment):
+    async with open_database(environment):
+        if pending := await pending_migrations(environment):
             raise ConfigError(
-                "open the hub: the database is older than this version",
+                "open the hub: the database is empty, or older than this version",
                 why=f"{len(pending)} migration(s) are missing, first {pending[0]}",
                 fix="run `hub init`, which brings it up to date and loses nothing",
             )
-        yield Hub(
-            environment=environment,
-            registry=registry or Registry(),
-            sealer=sealer,
-            clock=clock or Clock(),
-        )
+        async with _clock(environment, clock) as time:
+            yield Hub(environment=environment, registry=registry or Registry(), sealer=sealer, clock=time)
+
+
+def _clock(environment: Environment, given: Clock | None) -> AbstractAsyncContextManager[Clock]:
+    if given is not None or environment.is_sqlite:
+        return nullcontext(given or Clock())
+    return database_clock()

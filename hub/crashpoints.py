@@ -27,6 +27,8 @@ class CrashPoint(StrEnum):
     """Everything is written; nothing is committed."""
     ACCEPT_AFTER_COMMIT = "accept.after_commit"
     """Everything is committed; the sender has no answer."""
+    CHANGE_BEFORE_COMMIT = "change.before_commit"
+    """Everything that a change of a known RMA brings is written; nothing is committed."""
     WORK_CLAIMED = "work.claimed"
     """The connection is claimed; nothing is done with it."""
     PREPARE_AFTER_ANSWER = "prepare.after_answer"

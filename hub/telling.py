@@ -39,6 +39,8 @@ class UpdateKind(StrEnum):
     """Every item that had to come back is validated as returned."""
     VALIDATION_FLAGGED = "rma.validation.flagged"
     """What the warehouse says needs a person."""
+    VALIDATION_CLEARED = "rma.validation.cleared"
+    """What needed a person does not any more: a person closed it, or the ERP says otherwise now."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -162,6 +164,7 @@ def of_goods(
     *,
     is_completed: bool,
     flag: str | None,
+    cleared: str | None = None,
 ) -> list[News]:
     """What the warehouse's word on an RMA comes to, in the order in which it is told.
 
@@ -171,6 +174,7 @@ def of_goods(
         changed: those of them validated just now.
         is_completed: True when every one is validated as returned now, and was not before.
         flag: what needs a person and was not told yet; None when nothing.
+        cleared: what the RMA was flagged for and is not any more; None when it was not, or still is.
     """
     facts = {
         "document": document_of(delivery),
@@ -186,6 +190,8 @@ def of_goods(
         )
     if is_completed:
         told.append(News(rma=rma, kind=UpdateKind.VALIDATION_COMPLETED, facts=facts))
+    if cleared is not None:
+        told.append(News(rma=rma, kind=UpdateKind.VALIDATION_CLEARED, facts=facts, about=cleared))
     if flag is not None:
         told.append(
             News(rma=rma, kind=UpdateKind.VALIDATION_FLAGGED, facts=facts | {"reason": flag}, about=flag)

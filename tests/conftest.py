@@ -4,22 +4,36 @@ from __future__ import annotations
 
 import base64
 import os
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
 from pydantic import SecretStr
+from typer.main import get_command
 
 from hub.environment import Environment
 from tests.support.migrated import migrate_all, put_database, run_beside
-from tests.support.postgres import delete_rows, postgres_server
+from tests.support.postgres import delete_rows, end_shared_postgres, migrated_copy, shared_postgres
+from tests.support.run_folder import make_run_folder, remove_run_folder, run_folder
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.support.postgres import PostgresServer
 
 KEY = base64.b64encode(bytes(range(32))).decode()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        make_run_folder()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        end_shared_postgres(run_folder())
+        remove_run_folder()
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +42,14 @@ def _no_hub_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith("HUB_") and name != "HUB_TEST_POSTGRES_URL":
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_tree_of_commands() -> Iterator[None]:
+    """Typer's runner builds all commands anew for each call, which takes longer than most calls."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("typer.testing._get_command", cache(get_command))
+        yield
 
 
 @pytest.fixture
@@ -44,32 +66,39 @@ def ready(environment: Environment) -> Environment:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    """One PostgreSQL server for all tests of a worker."""
-    with postgres_server() as server:
-        yield server
+def postgres() -> PostgresServer:
+    """One PostgreSQL server for all tests of a run."""
+    return shared_postgres(run_folder())
 
 
 @pytest.fixture(scope="session")
 def migrated_postgres(postgres: PostgresServer) -> Iterator[str]:
     """The address of a PostgreSQL database with every migration applied, for one test at a time."""
 
-    async def make() -> str:
-        url = await postgres.create()
+    async def migrate(url: str) -> None:
         await migrate_all(Environment(database_url=url))
-        return url
 
-    url = run_beside(make())
+    url = run_beside(migrated_copy(postgres, run_folder(), migrate))
     yield url
     run_beside(postgres.drop(url))
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-async def migrated(request: pytest.FixtureRequest) -> AsyncIterator[Environment]:
+@pytest.fixture
+def migrated(database_url: str, environment: Environment) -> Environment:
     """Where a database is, up to date and without rows."""
+    if not database_url:
+        put_database(environment)
+    return environment.model_copy(update={"database_url": database_url})
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def database_url(request: pytest.FixtureRequest) -> str:
+    """A database on PostgreSQL, up to date and without rows; empty for SQLite, whose file a test makes.
+
+    A test that names the engines itself does it with :func:`tests.support.engines.on_both`.
+    """
     if request.param == "sqlite":
-        yield request.getfixturevalue("ready")
-        return
-    url = request.getfixturevalue("migrated_postgres")
+        return ""
+    url: str = request.getfixturevalue("migrated_postgres")
     await delete_rows(url)
-    yield request.getfixturevalue("environment").model_copy(update={"database_url": url})
+    return url

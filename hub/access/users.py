@@ -12,7 +12,7 @@ from hub.access.principal import Principal, acting
 from hub.access.throttle import count_try, forgive
 from hub.access.tokens import digest, new_secret
 from hub.errors import AccessError, ConflictError, NotFoundError, UsageError
-from hub.store.database import in_transaction
+from hub.store.database import in_transaction, setting_up
 from hub.store.models import NAME_LENGTH
 from hub.store.people import SignInLink, Source, User
 
@@ -71,7 +71,7 @@ async def add(clock: Clock, name: str, *, store: Store | None) -> NewLink:
 
 async def first_administrator(clock: Clock) -> NewLink | None:
     """The way in for the first administrator; None once there is one who can sign in."""
-    async with in_transaction():
+    async with setting_up():
         if await User.exists(is_admin=True, password_hash__isnull=False, disabled_at__isnull=True):
             return None
         invited = await User.filter(
@@ -79,8 +79,8 @@ async def first_administrator(clock: Clock) -> NewLink | None:
         ).first()
         if invited is not None:
             return await _new_link(clock, invited)
-    taken = await User.exists(name_key=FIRST_NAME)
-    return await add(clock, f"{FIRST_NAME} {clock.new_id()[:4]}" if taken else FIRST_NAME, store=None)
+        taken = await User.exists(name_key=FIRST_NAME)
+        return await add(clock, f"{FIRST_NAME} {clock.new_id()[:4]}" if taken else FIRST_NAME, store=None)
 
 
 async def link(clock: Clock, user: User) -> NewLink:

@@ -60,6 +60,18 @@ class Claim:
         if not held:
             raise ClaimLostError(f"work on connection {self.connection_id}: another process took it over")
 
+    async def check_lasting(self) -> None:
+        """Makes sure that the claim lasts a while, and writes only when it would end before that.
+
+        Raises:
+            ClaimLostError: it is no longer ours.
+        """
+        lasting = self.clock.now() + EXPIRY / 2
+        if not await Connection.exists(
+            id=self.connection_id, claim_token=self.token, claim_expires_at__gt=lasting
+        ):
+            await self.check()
+
 
 def free(now: datetime) -> Q:
     """Connections that nobody holds, as a condition on rows."""

@@ -9,7 +9,7 @@ from hub.crashpoints import CrashPoint, reach
 from hub.dispatch.batch import halving
 from hub.dispatch.disabling import why_disabled
 from hub.dispatch.due import due
-from hub.dispatch.opening import UnreadableError, views
+from hub.dispatch.opening import UnreadableError, as_started, views
 from hub.dispatch.record import Recorder
 from hub.dispatch.transitions import after_refusal, recognised
 from hub.errors import InDoubtError, PluginError, RejectedError
@@ -124,16 +124,16 @@ class Flush:
     async def _deliver(self, waiting: Sequence[Delivery]) -> None:
         rows, deliveries = await self._read(waiting)
         rows = await self._record.still_approved(rows)
+        seen = {each.delivery_id: each for each in deliveries}
         fresh = [row for row in rows if row.request is None]
         ready = [row for row in rows if row.request is not None]
         if fresh:
-            seen = {each.delivery_id: each for each in deliveries}
             ready += await self._prepare(fresh, [seen[row.id] for row in fresh])
         if ready and self._has_forgotten:
             ready = await self._look_first(ready)
         # Preparing may have waited for quota: a person may have paused the connection or changed it since.
         if ready and await self._is_running() and (sending := await self._record.start(ready)):
-            await self._send(sending)
+            await self._send(sending, [as_started(seen[row.id], row) for row in sending])
 
     async def _prepare(
         self, rows: Sequence[Delivery], deliveries: Sequence[hookspecs.Delivery]
@@ -154,9 +154,8 @@ class Flush:
         await self._pause_if_asked(answers)
         return ready
 
-    async def _send(self, rows: Sequence[Delivery]) -> None:
+    async def _send(self, rows: Sequence[Delivery], deliveries: Sequence[hookspecs.Delivery]) -> None:
         opened = self._opened
-        deliveries = await views(rows, opened.row)
         was_too_slow = False
 
         async def send(batch: Sequence[hookspecs.Delivery]) -> Sequence[Outcome]:

@@ -151,7 +151,7 @@ def open_connection(
         http=http,
         clock=hub.clock,
         secrets=secrets_of(view.credentials),
-        before_write=claim.check,
+        before_write=claim.check_lasting,
     )
     view = replace(view, http=session)
     return OpenedConnection(row=row, connector=connector, view=view, session=session)
@@ -177,13 +177,13 @@ async def views(rows: Sequence[models.Delivery], connection: models.Connection) 
     Raises:
         UnreadableError: names those whose stored RMA cannot be read, as after an upgrade that reads stricter.
     """
-    ids = [row.id for row in rows]
+    tried = [row.id for row in rows if row.attempts]
     rmas = {rma.id: rma for rma in await models.Rma.filter(id__in=[row.rma_id for row in rows])}
     credited: dict[int, set[str]] = {}
     for item in await models.RmaItem.filter(rma_id__in=list(rmas), is_credited=True):
         credited.setdefault(item.rma_id, set()).add(item.returned_item_id)
     references: dict[str, list[str]] = {}
-    for attempt in await models.Attempt.filter(delivery_id__in=ids).order_by("id"):
+    for attempt in await models.Attempt.filter(delivery_id__in=tried).order_by("id") if tried else ():
         known = references.setdefault(attempt.delivery_id, [])
         if attempt.reference not in known:
             known.append(attempt.reference)
@@ -219,3 +219,11 @@ async def views(rows: Sequence[models.Delivery], connection: models.Connection) 
     if unreadable:
         raise UnreadableError(unreadable)
     return seen
+
+
+def as_started(view: hookspecs.Delivery, row: models.Delivery) -> hookspecs.Delivery:
+    """A delivery seen before its attempt, as hooks see it once that is committed. Reads nothing anew."""
+    known = view.references
+    if row.reference is not None and row.reference not in known:
+        known = (*known, row.reference)
+    return replace(view, prepared=prepared_of(row), references=known)

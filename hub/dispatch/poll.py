@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from hub.crashpoints import CrashPoint, reach
 from hub.errors import AuthError, HubError
 from hub.hookspecs import OpenDocument
 from hub.rma_update.apply import apply_receipts
-from hub.store.database import in_transaction
-from hub.store.models import Connection, Delivery
+from hub.store.database import client, in_transaction
+from hub.store.models import Connection
 
 if TYPE_CHECKING:
     from hub.core import Hub
@@ -34,6 +34,10 @@ class PollReport:
     rmas: tuple[str, ...]
 
 
+OPEN_DOCUMENTS = """
+SELECT document_id, document_reference, created_at, seen_at FROM delivery
+WHERE connection_id = {} AND is_open = TRUE AND document_id IS NOT NULL
+"""
 PAGES_AT_ONCE = 5
 """Most pages the engine reads before it looks whether something is to be sent: about two seconds for Cin7."""
 
@@ -55,10 +59,13 @@ async def poll(
     row = opened.row
     pages, documents, rmas = 0, 0, set[str]()
     try:
+        # Once: there may be thousands, and a cycle has many pages.
+        known = {each.document_id: each for each in await _open_documents(row)}
         while True:
-            open_documents = await _open_documents(row)
             with opened.session.in_background():
-                page = await opened.connector.poll_validations(opened.view, row.poll_cursor, open_documents)
+                page = await opened.connector.poll_validations(
+                    opened.view, row.poll_cursor, list(known.values())
+                )
             reach(CrashPoint.POLL_AFTER_PAGE)
             async with in_transaction():
                 await claim.check()
@@ -68,6 +75,10 @@ async def poll(
                 reach(CrashPoint.POLL_BEFORE_COMMIT)
             reach(CrashPoint.POLL_AFTER_COMMIT)
             row.poll_cursor = page.cursor
+            for receipt in page.receipts:
+                if receipt.document_id in known:
+                    seen = replace(known[receipt.document_id], last_seen_at=receipt.seen_at)
+                    known[receipt.document_id] = seen
             pages += 1
             documents += len(page.receipts)
             if not page.more:
@@ -102,12 +113,22 @@ async def _failed(hub: Hub, opened: OpenedConnection, error: HubError) -> None:
 
 
 async def _open_documents(row: Connection) -> list[OpenDocument]:
-    opened = Delivery.filter(connection_id=row.id, is_open=True, document_id__isnull=False)
+    # Past the models: there may be ten thousand, and reading their times as text takes them longest.
+    database = client()
+    rows = await database.execute_query_dict(
+        OPEN_DOCUMENTS.format("?" if database.capabilities.dialect == "sqlite" else "$1"), [row.id]
+    )
     return [
         OpenDocument(
-            document_id=document_id, reference=reference or "", created_at=created_at, last_seen_at=seen_at
+            document_id=each["document_id"],
+            reference=each["document_reference"] or "",
+            created_at=_moment(each["created_at"]),
+            last_seen_at=None if each["seen_at"] is None else _moment(each["seen_at"]),
         )
-        for document_id, reference, created_at, seen_at in await opened.values_list(
-            "document_id", "document_reference", "created_at", "seen_at"
-        )
+        for each in rows
     ]
+
+
+def _moment(stored: datetime | str) -> datetime:
+    """A time as the database gives it; SQLite has no type for one."""
+    return datetime.fromisoformat(stored) if isinstance(stored, str) else stored

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hub.errors import RetriableError
 from hub.hookspecs import QuotaWindow
+from hub.store.bulk import insert
 from hub.store.database import in_transaction
 from hub.store.models import Connection, Exchange, ExchangeDelivery
 
@@ -19,8 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from tortoise.queryset import QuerySet
+
 LONGEST_WAIT = timedelta(seconds=70)
 """Longer waits are not slept through: the work goes back to its row with the time it is due."""
+
+
+LATEST = 60
+"""Calls read at once: the windows of most remotes lie within, so that one statement tells of them all."""
 
 
 class Limits(Protocol):
@@ -39,6 +46,8 @@ class Limits(Protocol):
         """Least time from the end of one call to the start of the next."""
 
 
+SLOWEST = timedelta(minutes=5)
+"""No call takes longer from its place to its answer."""
 RESERVED = 0.2
 """Share of each larger window that polls and previews leave free, so that a live RMA never waits for them."""
 SMALLEST_SHARED = 10
@@ -65,8 +74,8 @@ def earliest(
 
     Args:
         now: the present.
-        filling: for each window the time of the call that makes it full (the ``calls``-th latest); None
-            while there are fewer.
+        filling: for each window when the call that makes it full (the ``calls``-th latest) had reached the
+            remote; None while there are fewer.
         last_end: when the latest call ended, the present where that is not known; None before the first.
         spacing: least time between the end of one call and the start of the next.
     """
@@ -111,13 +120,14 @@ async def reserve(  # noqa: PLR0913 - what is written down of a call
         # No place is given further ahead: later ones are of a clock that has been set back since.
         calls = Exchange.filter(connection_id__in=sharing, at__lte=now + LONGEST_WAIT)
         calls = calls.order_by("-at", "-id")
-        filling = []
-        for window in background(schema.quota) if can_wait else schema.quota:
-            filler = await calls.offset(window.calls - 1).first().only("id", "at")
-            filling.append((window, filler.at if filler else None))
-        last = await calls.first()
-        # One without an end may be under way, or its process died: the remote may be at it until now.
-        last_end = min(last.finished_at or max(last.at, now), now + LONGEST_WAIT) if last else None
+        windows = background(schema.quota) if can_wait else schema.quota
+        latest = await calls.limit(LATEST).values_list("at", "finished_at")
+        filling = [(window, await _filler(calls, latest, window, now)) for window in windows]
+        last_end = None
+        if latest:
+            last_at, finished_at = latest[0]
+            # One without an end may be under way, or its process died: the remote may be at it until now.
+            last_end = min(finished_at or max(last_at, now), now + LONGEST_WAIT)
         at = earliest(now, filling, last_end, schema.spacing)
         if at - now > LONGEST_WAIT:
             raise RetriableError(
@@ -134,10 +144,28 @@ async def reserve(  # noqa: PLR0913 - what is written down of a call
             request_body=request_body,
             update_key=update_key,
         )
-        await ExchangeDelivery.bulk_create(
-            ExchangeDelivery(exchange_id=exchange.id, delivery_id=delivery_id) for delivery_id in about
-        )
+        await insert(ExchangeDelivery, [{"exchange_id": exchange.id, "delivery_id": each} for each in about])
         return exchange
+
+
+async def _filler(
+    calls: QuerySet[Exchange], latest: Sequence[tuple[Any, ...]], window: QuotaWindow, now: datetime
+) -> datetime | None:
+    """When the call had reached the remote that is so many calls back; None while there are fewer.
+
+    At the latest with its answer. Counted from its place here, one that was slow on its way and one sixty
+    places later that was not would meet in the remote's minute.
+    """
+    if window.calls <= len(latest):
+        at, finished_at = latest[window.calls - 1]
+        reached: datetime = finished_at or at
+        return reached
+    if len(latest) < LATEST:
+        return None
+    # Older ones do not matter, and counting through a month of them would take long.
+    counted = calls.filter(at__gt=now - window.per - SLOWEST)
+    row = await counted.offset(window.calls - 1).first().only("id", "at", "finished_at")
+    return (row.finished_at or row.at) if row else None
 
 
 async def _sharing(connection_id: str, *, is_for_update: bool = False) -> list[str]:
@@ -145,7 +173,7 @@ async def _sharing(connection_id: str, *, is_for_update: bool = False) -> list[s
     key = (await Connection.get(id=connection_id).only("id", "quota_key")).quota_key
     rows = Connection.filter(quota_key=key) if key else Connection.filter(id=connection_id)
     if is_for_update:
-        rows = rows.select_for_update()
+        rows = rows.select_for_update(no_key=True)
     return [row.id for row in await rows.only("id").order_by("id")]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from collections import deque
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from tortoise.exceptions import BaseORMException
 from hub.dispatch.claims import release_of
 from hub.dispatch.http import client_session
 from hub.dispatch.retention import forget_calls
-from hub.engine.work import due_connections
+from hub.engine.work import unpolled_connections, waiting_connections
 from hub.engine.working import Workshop
 from hub.errors import ConflictError
 from hub.store import epochs
@@ -38,6 +39,11 @@ LISTEN_S = 0.1
 """How often the SQLite file is asked whether another process wrote to it."""
 LOOK_S = 1.0
 """How often the rows are looked at without any ring: time passes, and things fall due."""
+REST_S = 0.02
+"""Between two looks: while events stream in, each rings, and one look reads what many of them stored."""
+POLLS_AT_ONCE = 20
+"""Polls start while less than this is under way: after an outage thousands may be due, and together they
+would hold up each other and every return. What somebody waits for starts at once all the same."""
 DRAIN_S = 25.0
 TIDY_EVERY_S = 3600.0
 """How often calls are deleted that were kept for long enough."""
@@ -53,6 +59,8 @@ class Engine:
         self._ring = asyncio.Event()
         self._stopping = False
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._polls: deque[str] = deque()
+        """Due at the last look, and not started yet."""
         self._workshop = Workshop(hub, http, owner=f"{OWNER} {os.getpid()}")
 
     def ring(self) -> None:
@@ -69,6 +77,7 @@ class Engine:
                     await self._start_due()
                 except (OSError, BaseORMException) as error:
                     log.exception("the rows could not be read", error=str(error))
+                await asyncio.sleep(REST_S)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._ring.wait(), LOOK_S)
         finally:
@@ -88,17 +97,32 @@ class Engine:
         self._ring.set()
 
     async def _start_due(self) -> None:
-        for connection_id in await due_connections(self._hub.clock.now()):
-            if connection_id in self._running or self._workshop.rests(connection_id):
-                continue
-            self._running[connection_id] = asyncio.create_task(self._work(connection_id))
+        """Starts all that somebody waits for, and polls as far as there is room."""
+        now = self._hub.clock.now()
+        for connection_id in await waiting_connections(now):
+            self._start(connection_id)
+        self._polls = deque(await unpolled_connections(now))
+        self._start_polls()
+
+    def _start(self, connection_id: str) -> None:
+        if connection_id in self._running or self._workshop.rests(connection_id):
+            return
+        self._running[connection_id] = asyncio.create_task(self._work(connection_id))
+
+    def _start_polls(self) -> None:
+        while self._polls and len(self._running) < POLLS_AT_ONCE:
+            self._start(self._polls.popleft())
 
     async def _work(self, connection_id: str) -> None:
         try:
             await self._workshop.work(connection_id)
         finally:
             del self._running[connection_id]
-            self._ring.set()
+            if not self._stopping:
+                self._start_polls()
+            # While polls wait, the rows are looked at every second only: one look reads all that are due.
+            if not self._polls:
+                self._ring.set()
 
     async def _listen(self) -> None:
         """Rings when another process has written to the SQLite file: a `hub` command, say."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from procrastinate.jobs import Job
+
     from hub.environment import Environment
 
 QUEUE = "connections"
@@ -30,13 +31,15 @@ LEFT JOIN connection ON connection.id = job.lock
 LEFT JOIN procrastinate_workers worker ON worker.id = job.worker_id
 WHERE job.status = 'doing'
   AND (connection.claim_token IS NULL OR connection.claim_expires_at < $1)
-  AND (worker.id IS NULL OR worker.last_heartbeat < now() - $2::interval OR NOT EXISTS (
-    SELECT FROM procrastinate_events event
-    WHERE event.job_id = job.id AND event.type = 'started' AND event.at > now() - $3::interval
-  ))
+  AND (worker.id IS NULL OR worker.last_heartbeat < now() - $2::interval
+    OR job.lock IS NOT NULL AND NOT EXISTS (
+      SELECT FROM procrastinate_events event
+      WHERE event.job_id = job.id AND event.type = 'started' AND event.at > now() - $3::interval
+    ))
 """
 """Jobs whose connection nobody holds, and whose worker is dead, or lives but lost the database at the moment
-when it wanted to say that they had ended."""
+when it wanted to say that they had ended. Those of no connection keep nobody away: deleting old calls takes
+minutes where there are many connections."""
 ENDED_UNSEEN = timedelta(minutes=1)
 """Longer than a turn: a job of a living worker that holds no connection for so long has ended."""
 OTHERS_WAIT = """
@@ -45,6 +48,17 @@ SELECT EXISTS (
     SELECT FROM procrastinate_jobs running WHERE running.lock = waiting.lock AND running.status = 'doing'
   )
 ) AS others_wait
+"""
+URGENT = 1
+"""Priority of what somebody waits for; a poll has 0."""
+SWEEPING = 2
+"""Priority of the sweep: a backlog that fills every place must not keep what a dead worker held."""
+WAITING = "SELECT queueing_lock FROM procrastinate_jobs WHERE status = 'todo' AND queueing_lock = ANY($1)"
+HURRY = """
+UPDATE procrastinate_jobs SET priority = $2 WHERE id IN (
+  SELECT id FROM procrastinate_jobs WHERE status = 'todo' AND queueing_lock = ANY($1) AND priority < $2
+  FOR UPDATE SKIP LOCKED
+)
 """
 SCHEMA_LOCK = 7_261_953_001
 """Of PostgreSQL's advisory locks: two processes that start at once must not both make the job tables."""
@@ -69,12 +83,34 @@ async def make_job_tables(environment: Environment) -> None:
                 await app.schema_manager.apply_schema_async()
 
 
-async def ring(app: App, connection_ids: Iterable[str]) -> None:
-    """Has some worker work on each. One that waits to be worked on already is as good as a new ring."""
-    for connection_id in connection_ids:
-        job = app.configure_task("work", queue=QUEUE, lock=connection_id, queueing_lock=connection_id)
-        with contextlib.suppress(AlreadyEnqueued):
-            await job.defer_async(connection_id=connection_id)
+async def ring(app: App, connection_ids: Iterable[str], *, is_urgent: bool = False) -> None:
+    """Has some worker work on each. One that waits to be worked on already is as good as a new ring.
+
+    Args:
+        app: the opened Procrastinate.
+        connection_ids: which.
+        is_urgent: True lets them go before those that are not, also where they wait already.
+    """
+    # In order, so that two who ring for the same ones at once do not wait for each other.
+    jobs = {each: _job(app, each, URGENT if is_urgent else 0) for each in sorted(connection_ids)}
+    while jobs:
+        try:
+            # All in one statement: thousands may be due at once.
+            await app.job_manager.batch_defer_jobs_async(list(jobs.values()))
+        except AlreadyEnqueued:
+            if is_urgent:
+                await client().execute_query(HURRY, [list(jobs), URGENT])
+            for row in await client().execute_query_dict(WAITING, [list(jobs)]):
+                del jobs[row["queueing_lock"]]
+        else:
+            return
+
+
+def _job(app: App, connection_id: str, priority: int) -> Job:
+    task = app.configure_task(
+        "work", queue=QUEUE, lock=connection_id, queueing_lock=connection_id, priority=priority
+    )
+    return task.make_new_job(connection_id=connection_id)
 
 
 async def others_wait() -> bool:

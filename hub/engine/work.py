@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tortoise.expressions import Q
+from tortoise.expressions import Q, Subquery
 
 from hub.dispatch import work as erp
 from hub.dispatch.claims import free
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     import aiohttp
+    from tortoise.queryset import QuerySet
 
     from hub.core import Hub
 
@@ -57,28 +58,71 @@ async def work(
             return await webhooks.work(hub, connection_id, owner=owner)
 
 
-async def due_connections(now: datetime, *, unclaimed: bool = False, only: str | None = None) -> list[str]:
+async def due_connections(now: datetime, *, only: str | None = None) -> list[str]:
     """Connections with something to send, look up, read or poll, that are not paused or removed.
 
     Those whose connector is switched off wait.
 
     Args:
         now: the time.
+        only: asks about this one; None about all.
+    """
+    return await _ids(await _active(only), await _awaited(now, only) | due("next_poll_at", now))
+
+
+async def waiting_connections(
+    now: datetime, *, unclaimed: bool = False, only: str | None = None
+) -> list[str]:
+    """Those of them with something to send, look up or read: what somebody waits for, unlike a poll.
+
+    Args:
+        now: the time.
         unclaimed: True leaves out those that somebody works on.
         only: asks about this one; None about all.
     """
+    wanted = await _awaited(now, only)
+    return await _ids(await _active(only), wanted & free(now) if unclaimed else wanted)
+
+
+async def unpolled_connections(
+    now: datetime, *, unclaimed: bool = False, most: int | None = None
+) -> list[str]:
+    """Those to poll, the longest due first.
+
+    Args:
+        now: the time.
+        unclaimed: True leaves out those that somebody works on.
+        most: so many at most; None for all.
+    """
+    wanted = due("next_poll_at", now)
+    rows = (await _active()).order_by("next_poll_at")
+    return await _ids(rows if most is None else rows.limit(most), wanted & free(now) if unclaimed else wanted)
+
+
+async def _awaited(now: datetime, only: str | None) -> Q:
     waiting = Q(status__in=[Status.PENDING, Status.IN_DOUBT]) & due("next_attempt_at", now)
-    with_work = Delivery.filter(waiting | Q(status=Status.SENDING), connection_id__isnull=False)
-    ids = {row["connection_id"] for row in await with_work.distinct().values("connection_id")}
+    # Asked for together, those being sent make SQLite read every delivery there ever was.
+    due_ones = Delivery.filter(waiting, connection_id__isnull=False)
+    being_sent = Delivery.filter(status=Status.SENDING, connection_id__isnull=False)
     to_fetch = RmaToFetch.filter(due("due_at", now))
-    ids |= {row["connection_id"] for row in await to_fetch.distinct().values("connection_id")}
-    ids |= await due_receivers(now)
-    wanted = Q(id__in=list(ids)) | due("next_poll_at", now)
-    active = Connection.filter(wanted, is_paused=False, removed_at__isnull=True)
+    if only is not None:
+        due_ones, being_sent = due_ones.filter(connection_id=only), being_sent.filter(connection_id=only)
+        to_fetch = to_fetch.filter(connection_id=only)
+    return (
+        Q(id__in=Subquery(due_ones.values("connection_id")))
+        | Q(id__in=Subquery(being_sent.values("connection_id")))
+        | Q(id__in=Subquery(to_fetch.values("connection_id")))
+        | Q(id__in=list(await due_receivers(now, only=only)))
+    )
+
+
+async def _active(only: str | None = None) -> QuerySet[Connection]:
+    active = Connection.filter(is_paused=False, removed_at__isnull=True)
     if only is not None:
         active = active.filter(id=only)
-    if disabled := await disabled_names():
-        active = active.exclude(connector__in=disabled)
-    if unclaimed:
-        active = active.filter(free(now))
-    return [row.id for row in await active.only("id").order_by("id")]
+    disabled = await disabled_names()
+    return active.exclude(connector__in=disabled) if disabled else active
+
+
+async def _ids(rows: QuerySet[Connection], wanted: Q) -> list[str]:
+    return [row.id for row in await rows.filter(wanted).only("id")]

@@ -30,19 +30,21 @@ from hub.engine.jobs import (
     LIVING,
     QUEUE,
     SWEEP,
+    SWEEPING,
     free_dead_jobs,
     job_app,
     make_job_tables,
     others_wait,
     ring,
 )
-from hub.engine.work import due_connections
+from hub.engine.work import due_connections, unpolled_connections, waiting_connections
 from hub.engine.working import Workshop
 from hub.errors import ConfigError
 from hub.store.database import client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+    from datetime import datetime
 
     import aiohttp
     from procrastinate import App
@@ -56,6 +58,9 @@ BATCHES_AT_ONCE = 1
 """Then a connection makes way for another one that waits, so that a long backlog holds nobody up."""
 TURN_S = 5.0
 """And after so long in any case: a worker that has to begin anew waits for its jobs."""
+POLLS_IN_LINE = 100
+"""For each worker, more than it makes until the next sweep. Thousands may be due after an outage: in line
+they would slow each other down, and the sweep would ring for all of them every second."""
 FETCH_EVERY_S = 0.5
 """A job that waited for another of its connection is not notified when that ends, but found by this."""
 DRAIN_S = 25.0
@@ -86,7 +91,8 @@ class Bell:
                     while True:
                         await self._rung.wait()
                         self._rung.clear()
-                        await ring(app, await due_connections(self._hub.clock.now()))
+                        # Polls are the sweep's.
+                        await ring(app, await waiting_connections(self._hub.clock.now()), is_urgent=True)
             except LOST as error:
                 log.warning("could not ring", reason=str(error))
             except Exception:
@@ -106,6 +112,13 @@ async def running_bell(hub: Hub) -> AsyncIterator[Bell]:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+async def ring_due(app: App, now: datetime) -> None:
+    """Rings for what is due and held by nobody: all that somebody waits for, and the next polls."""
+    await ring(app, await waiting_connections(now, unclaimed=True), is_urgent=True)
+    most = POLLS_IN_LINE * max(await living_workers(), 1)
+    await ring(app, await unpolled_connections(now, unclaimed=True, most=most))
 
 
 class Worker:
@@ -167,18 +180,19 @@ class Worker:
                 with contextlib.suppress(asyncio.CancelledError):
                     await running
 
-    async def _take_turn(self, connection_id: str) -> None:
-        """Works batch after batch, until nothing is due any more or others wait."""
+    async def _take_turn(self, app: App, connection_id: str) -> None:
+        """Works batch after batch, until nothing is due any more or others wait: then it stands in line."""
         end = asyncio.get_running_loop().time() + TURN_S
         while True:
             await self._workshop.work(connection_id)
-            if (
-                self._workshop.rests(connection_id)
-                or self._stopping.is_set()
-                or asyncio.get_running_loop().time() > end
-                or not await due_connections(self._hub.clock.now(), only=connection_id)
-                or await others_wait()
-            ):
+            if self._workshop.rests(connection_id):
+                return
+            if not await due_connections(self._hub.clock.now(), only=connection_id):
+                return
+            is_over = self._stopping.is_set() or asyncio.get_running_loop().time() > end
+            if is_over or await others_wait():
+                waits = await waiting_connections(self._hub.clock.now(), only=connection_id)
+                await ring(app, [connection_id], is_urgent=bool(waits))
                 return
 
     # No task has a lock besides the one that names a connection: it would be held by a job whose worker died.
@@ -188,17 +202,15 @@ class Worker:
             if self._workshop.rests(connection_id):
                 return
             with _told("a turn"):
-                await self._take_turn(connection_id)
-                if not self._workshop.rests(connection_id):
-                    await ring(app, await due_connections(self._hub.clock.now(), only=connection_id))
+                await self._take_turn(app, connection_id)
 
         @app.periodic(cron=EVERY_SECOND)
-        @app.task(name="sweep", queue=SWEEP, queueing_lock="sweep")
+        @app.task(name="sweep", queue=SWEEP, queueing_lock="sweep", priority=SWEEPING)
         async def sweep(timestamp: int) -> None:
             del timestamp
             with _told("the sweep"):
                 await free_dead_jobs(app, self._hub.clock.now())
-                await ring(app, await due_connections(self._hub.clock.now(), unclaimed=True))
+                await ring_due(app, self._hub.clock.now())
 
         @app.periodic(cron=EVERY_HOUR)
         @app.task(name="tidy", queue=SWEEP, queueing_lock="tidy")

@@ -1,9 +1,12 @@
-"""Accepting an event: everything it brings is stored in one transaction, or nothing is."""
+"""Accepting an event: everything it brings is stored in one transaction, or nothing is.
+
+A new RMA is stored by :mod:`hub.inbound.arriving`, what changes a known one here.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -11,9 +14,11 @@ from tortoise.exceptions import IntegrityError
 
 from hub.crashpoints import CrashPoint, reach
 from hub.errors import EventError
-from hub.inbound.deciding import decide, methods_of, place, store_items
+from hub.inbound.arriving import Accepted, Arrival, check_signer
+from hub.inbound.deciding import arrival, decide, methods_of, place, store_items
 from hub.inbound.document import parse_rma
 from hub.inbound.impersonal import event_without_person
+from hub.inbound.intake import store_alone
 from hub.inbound.later import (
     is_approved_again,
     is_only_talk,
@@ -37,40 +42,14 @@ if TYPE_CHECKING:
     from hub import rma as domain
     from hub.clock import Clock
     from hub.inbound.event import IncomingEvent
-    from hub.routing import Route
+    from hub.inbound.intake import Intake
 
 
 class OtherStoreError(EventError):
     """The RMA is another store's. It names that store, so it is for the hub's own people only."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Accepted:
-    """What became of an event; it is on disk when this is given.
-
-    Attributes:
-        event_id: the id it is known by.
-        rma_id: the platform's id of the RMA.
-        duplicate: True when it brought nothing new: its id had been accepted before, or the hub holds the
-            RMA exactly so.
-        is_stale: True when it showed an older state of the RMA than the hub holds.
-        is_talk: True when the RMA differs in nothing the hub acts on, as after a comment of its own.
-        decision: what was decided for an RMA that had no delivery; None when it had one.
-        delivery_id: the RMA's delivery; None when there is none.
-        reason: why it is not simply on its way; empty when it is.
-    """
-
-    event_id: str
-    rma_id: str
-    duplicate: bool
-    is_stale: bool = False
-    is_talk: bool = False
-    decision: Decision | None = None
-    delivery_id: str | None = None
-    reason: str = ""
-
-
-async def accept(
+async def accept(  # noqa: PLR0913 - what an event comes with
     clock: Clock,
     store: Store,
     event: IncomingEvent,
@@ -78,6 +57,9 @@ async def accept(
     source: str,
     event_id: str | None = None,
     credit_from: datetime | None = None,
+    signed_by: str | None = None,
+    is_read_now: bool = False,
+    intake: Intake | None = None,
 ) -> Accepted:
     """Stores an event, the RMA as it stands and what is to be done about it.
 
@@ -90,48 +72,63 @@ async def accept(
         source: where it came from: ``cli``, ``events/<store>``; ids are unique within it.
         event_id: the sender's id; None takes the document's digest, so that the same document twice is one.
         credit_from: what was approved before is not credited; None credits whatever is approved.
+        signed_by: id of the secret that signed it; None when nobody had to.
+        is_read_now: True when the hub has just read it at its source: then it is how the RMA stands, also
+            when it stood so before and differently in between.
+        intake: stores new RMAs together with others that arrive at the moment; None stores this one alone.
 
     Raises:
         OtherStoreError: 409: the RMA belongs to another store.
         EventError: 409 when the id came with another document.
+        RemovedSecretError: 401: the secret was removed meanwhile.
     """
-    event_id = event_id or event.digest
     reach(CrashPoint.ACCEPT_BEGUN)
-    try:
-        accepted = await _accept(clock, store, event, source, event_id, credit_from)
-    except IntegrityError:
-        # Another process stored this event or RMA first, after we looked. Its rows are there now.
-        accepted = await _accept(clock, store, event, source, event_id, credit_from)
+    arrival = Arrival(
+        store=store,
+        event=event,
+        source=source,
+        event_id=event_id or event.digest,
+        credit_from=credit_from,
+        signed_by=signed_by,
+        is_read_now=is_read_now,
+    )
+    accepted = await (intake.store(arrival) if intake else store_alone(clock, arrival))
+    if accepted is None:
+        try:
+            accepted = await _accept_change(clock, arrival)
+        except IntegrityError:
+            # Another process stored this event first, after we looked. It is a duplicate now.
+            accepted = await _accept_change(clock, arrival)
     reach(CrashPoint.ACCEPT_AFTER_COMMIT)
     return accepted
 
 
-async def _accept(
-    clock: Clock,
-    store: Store,
-    event: IncomingEvent,
-    source: str,
-    event_id: str,
-    credit_from: datetime | None,
-) -> Accepted:
+async def _accept_change(clock: Clock, arrival: Arrival) -> Accepted:
+    """Accepts an event that is known already, or whose RMA is."""
+    event, store = arrival.event, arrival.store
     async with in_transaction():
-        known = await Event.get_or_none(source=source, event_id=event_id).select_related("rma")
+        await check_signer(arrival)
+        known = await Event.get_or_none(source=arrival.source, event_id=arrival.event_id).select_related(
+            "rma"
+        )
+        event_id = arrival.event_id
         if known is not None:
-            return await _duplicate(known, _as_kept(event, known.rma), store)
+            as_kept = _as_kept(event, known.rma)
+            if not arrival.is_read_now or known.rma.document == as_kept.text:
+                return await _duplicate(known, as_kept, store)
+            event_id = f"{event_id}/{clock.new_id()}"
         now = clock.now()
-        held_rma = Rma.filter(platform=event.rma.platform, rma_id=event.rma.rma_id)
-        row = await held_rma.select_for_update().first()
-        if row is not None and row.store_id != store.id:
+        held = Rma.filter(platform=event.rma.platform, rma_id=event.rma.rma_id)
+        row = await held.select_for_update(no_key=True).get()
+        if row.store_id != store.id:
             raise await _elsewhere(row, store)
         event = _as_kept(event, row)
-        held = row.last_updated_at if row else None
-        is_known = row is not None and row.document == event.text
-        is_stale = bool(held and event.rma.last_updated_at and event.rma.last_updated_at < held)
-        if row is None:
-            row = await _new_rma(store, event, now)
+        is_known = row.document == event.text
+        held_at = row.last_updated_at
+        is_stale = bool(held_at and event.rma.last_updated_at and event.rma.last_updated_at < held_at)
         await Event.create(
             store=store,
-            source=source,
+            source=arrival.source,
             event_id=event_id,
             rma=row,
             received_at=now,
@@ -142,10 +139,9 @@ async def _accept(
             text = "An older state of this RMA arrived after a newer one. It was kept and not acted on."
             await tell(row.id, now, "rma.stale", text)
             return Accepted(event_id=event_id, rma_id=row.rma_id, duplicate=False, is_stale=True)
-        reach(CrashPoint.ACCEPT_EVENT_WRITTEN)
-        accepted = replace(await _apply(clock, row, event, event_id, credit_from), duplicate=is_known)
-        reach(CrashPoint.ACCEPT_BEFORE_COMMIT)
-        return accepted
+        accepted = await _apply(clock, row, event, event_id, arrival.credit_from)
+        reach(CrashPoint.CHANGE_BEFORE_COMMIT)
+        return replace(accepted, duplicate=is_known)
 
 
 def _as_kept(event: IncomingEvent, row: Rma | None) -> IncomingEvent:
@@ -179,20 +175,6 @@ async def _elsewhere(row: Rma, store: Store) -> OtherStoreError:
         why=f"store {other.name} has it already, and an RMA number is unique on the whole platform",
         fix=f"submit it with the store it belongs to: `--store {other.name}`",
         status=409,
-    )
-
-
-async def _new_rma(store: Store, event: IncomingEvent, now: datetime) -> Rma:
-    rma = event.rma
-    return await Rma.create(
-        platform=rma.platform,
-        rma_id=rma.rma_id,
-        store=store,
-        order_name=rma.order_name or "",
-        status=rma.status,
-        document=event.text,
-        last_updated_at=rma.last_updated_at,
-        received_at=now,
     )
 
 
@@ -240,7 +222,7 @@ async def _apply(
         decided = hold_back(decided, rma, credit_from, is_newly_approved=is_new, is_asked=is_asked)
     await store_items(row, rma, decided)
     # A status is an open set, and may be longer than a kind.
-    await tell(row.id, now, f"rma.{rma.status.casefold()}"[:KIND_LENGTH], _arrival(rma, decided))
+    await tell(row.id, now, f"rma.{rma.status.casefold()}"[:KIND_LENGTH], arrival(rma, decided))
     if decided.decision is Decision.NONE:
         if delivery is not None:
             await withdraw(delivery, rma.status, now)
@@ -307,28 +289,10 @@ async def _asks_at_last(row: Rma, delivery: Delivery, held: str, rma: domain.Rma
         # Stored by a version that read more. What it asked for is not known, so nothing is credited by
         # itself; the new state must be taken in all the same.
         return False
-    methods = await methods_of(row.store_id)
+    methods = await methods_of(row.store_id, [before, rma])
     return (
         not is_past_approval(rma)
         and not is_not_approved(before.status)
         and asks_for_nothing(before, methods)
         and not asks_for_nothing(rma, methods)
     )
-
-
-def _arrival(rma: domain.Rma, decided: Route) -> str:
-    order = f" of order {rma.order_name}" if rma.order_name else ""
-    text = f"RMA {rma.rma_id}{order} arrived as {rma.status} with {_count(len(rma.items), 'item')}."
-    if decided.kept:
-        text += f" {_count(len(decided.kept), 'item')} stay off: "
-        text = text.replace("1 item stay off", "1 item stays off")
-        text += "; ".join(dict.fromkeys(reason for _, reason in decided.kept)) + "."
-    if decided.decision is Decision.NONE:
-        text += f" Nothing to do: {decided.reason}."
-    if decided.method:
-        text += f" Return method: {decided.method}."
-    return text
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -58,7 +58,7 @@ def parse_rma(document: Mapping[str, Any]) -> Rma:
         EventError: status 422, with one sentence for each problem, at most twenty.
     """
     problems = Problems()
-    root = Field(value=document, where="", problems=problems)
+    root = Field(document, problems)
     summary = root.at("rmaSummary")
     rma_id = status = None
     if summary.is_object():

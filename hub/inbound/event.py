@@ -78,7 +78,7 @@ def read_event(raw: bytes, *, max_bytes: int = MAX_BYTES) -> IncomingEvent:
         return _event(value, None, None)
     document = _enveloped(value)
     problems = Problems()
-    envelope = Field(value=value, where="", problems=problems)
+    envelope = Field(value, problems)
     kind, timestamp = _read_type(envelope.at("type")), _read_timestamp(envelope.at("timestamp"))
     if problems.count:
         raise EventError("read the event's envelope", fix=_FIX, problems=problems.sentences)

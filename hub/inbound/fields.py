@@ -37,33 +37,45 @@ class Problems:
             self.sentences.append(f"{where}: {sentence}")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Field:
     """A value and where it stands in the document.
 
+    A document has hundreds, so one is made with as little work as possible: its path is put together only
+    when something is wrong with it.
+
     Attributes:
         value: as :func:`hub.inbound.strict_json.load` gives it; None when absent or null.
-        where: the path in the platform's spelling, ``items[1].paidPrice.amount``; empty for the document.
+        problems: where what is wrong is noted.
     """
 
-    value: object
-    where: str
-    problems: Problems
+    __slots__ = ("_above", "_key", "problems", "value")
+
+    def __init__(
+        self, value: object, problems: Problems, above: Field | None = None, key: str | int = ""
+    ) -> None:
+        self.value = value
+        self.problems = problems
+        self._above = above
+        self._key = key
+
+    @property
+    def where(self) -> str:
+        """The path in the platform's spelling, ``items[1].paidPrice.amount``; empty for the document."""
+        above = self._above.where if self._above is not None else ""
+        if isinstance(self._key, int):
+            return f"{above}[{self._key}]"
+        return f"{above}.{self._key}" if above else self._key
 
     def at(self, key: str) -> Field:
         """The member of that name; an absent one when this is not an object."""
-        value = self.value.get(key) if isinstance(self.value, Mapping) else None
-        where = f"{self.where}.{key}" if self.where else key
-        return Field(value=value, where=where, problems=self.problems)
+        value = self.value.get(key) if isinstance(self.value, dict | Mapping) else None
+        return Field(value, self.problems, self, key)
 
     def each(self) -> tuple[Field, ...]:
         """The elements, in order; none when this is not a list."""
         if not isinstance(self.value, list | tuple):
             return ()
-        return tuple(
-            Field(value=value, where=f"{self.where}[{index}]", problems=self.problems)
-            for index, value in enumerate(self.value)
-        )
+        return tuple(Field(value, self.problems, self, index) for index, value in enumerate(self.value))
 
     def refuse(self, sentence: str) -> None:
         """Notes what is wrong with this field."""
@@ -71,7 +83,7 @@ class Field:
 
     def is_object(self) -> bool:
         """Whether it is one; when not, says so as a problem."""
-        if isinstance(self.value, Mapping):
+        if isinstance(self.value, dict | Mapping):
             return True
         self.refuse("is missing" if self.value is None else f"is not an object ({shown(self.value)})")
         return False

@@ -21,7 +21,11 @@ MAX_NUMBER_LENGTH = 100
 
 # NUL cannot be stored as text by PostgreSQL; half a surrogate pair cannot be written as UTF-8 at all.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+# Only an escape can bring one in: UTF-8 has no half of a pair, and JSON no bare NUL.
+_MAY_BE_UNSTORABLE = re.compile(r"\\u(?:0000|d[89a-f])", re.IGNORECASE)
 _SHOWN_LENGTH = 60
+_WORDS = {None: "null", True: "true", False: "false"}
+_quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def shown(value: object) -> str:
@@ -69,7 +73,9 @@ def load(raw: bytes) -> object:
         _refuse(f"it is not JSON ({place}: {error.msg.lower()})", "check it with a JSON validator")
     except RecursionError:
         _refuse_depth()
-    _check_texts_and_depth(value)
+    _check_depth(value)
+    if _MAY_BE_UNSTORABLE.search(text):
+        _check_texts(value)
     return value
 
 
@@ -85,17 +91,16 @@ def canonical(value: object) -> str:
     Raises:
         TypeError: for anything :func:`load` never gives, floats among them.
     """
-    if value is None or isinstance(value, bool | str):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, int):
+    if isinstance(value, str):
+        return _quoted(value)
+    if value is None or isinstance(value, bool):
+        return _WORDS[value]
+    if isinstance(value, int) or (isinstance(value, Decimal) and value.is_finite()):
         return str(value)
-    if isinstance(value, Decimal) and value.is_finite():
-        return str(value)
-    if isinstance(value, Mapping):
-        members = (f"{json.dumps(key, ensure_ascii=False)}:{canonical(value[key])}" for key in sorted(value))
-        return f"{{{','.join(members)}}}"
+    if isinstance(value, dict | Mapping):
+        return f"{{{','.join([f'{_quoted(key)}:{canonical(value[key])}' for key in sorted(value)])}}}"
     if isinstance(value, list | tuple):
-        return f"[{','.join(canonical(element) for element in value)}]"
+        return f"[{','.join([canonical(element) for element in value])}]"
     raise TypeError(f"no canonical JSON for {type(value).__name__} {shown(value)}")
 
 
@@ -140,24 +145,32 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return members
 
 
-def _check_texts_and_depth(value: object) -> None:
-    level = [value]
-    for _ in range(MAX_DEPTH):
-        below: list[object] = []
-        for node in level:
-            if isinstance(node, dict):
-                below.extend(node)
-                below.extend(node.values())
-            elif isinstance(node, list):
-                below.extend(node)
-            elif isinstance(node, str) and (found := _UNSTORABLE.search(node)):
-                start = max(0, found.start() - 20)
-                raise EventError(
-                    "read the event",
-                    why=f"a text in it holds a character that cannot be stored ({shown(node[start:])})",
-                    fix="take NUL characters and halves of surrogate pairs out of it and send it again",
-                )
-        if not below:
+def _check_depth(value: object) -> None:
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(MAX_DEPTH - 1):
+        level = [
+            each
+            for node in level
+            for each in (node.values() if isinstance(node, dict) else node)
+            if isinstance(each, dict | list)
+        ]
+        if not level:
             return
-        level = below
     _refuse_depth()
+
+
+def _check_texts(value: object) -> None:
+    below = [value]
+    while below:
+        node = below.pop()
+        if isinstance(node, dict):
+            below += (*node, *node.values())
+        elif isinstance(node, list):
+            below += node
+        elif isinstance(node, str) and (found := _UNSTORABLE.search(node)):
+            start = max(0, found.start() - 20)
+            raise EventError(
+                "read the event",
+                why=f"a text in it holds a character that cannot be stored ({shown(node[start:])})",
+                fix="take NUL characters and halves of surrogate pairs out of it and send it again",
+            )

@@ -14,10 +14,10 @@ from hub.inbound.document import parse_rma
 from hub.merchant.editing import checked
 from hub.merchant.rmas import no_such_page
 from hub.outcomes import Status, ValidationState, Verdict
-from hub.rma_update.apply import FLAGGED, state_of
+from hub.rma_update.apply import last_flag, state_of
 from hub.routing import Decision, is_not_approved
 from hub.store.database import in_transaction
-from hub.store.models import Attempt, Connection, Delivery, Exchange, Rma, RmaItem, TimelineEntry
+from hub.store.models import Attempt, Connection, Delivery, Exchange, Rma, RmaItem
 from hub.store.terms import remember
 from hub.store.timeline import EDITED, HANDED_BACK, RESOLVED, tell
 from hub.telling import of_delivery, of_goods, tell_receivers
@@ -271,7 +271,7 @@ async def resolve(clock: Clock, delivery: Delivery, note: str, document_id: str 
                 why="the hub is about to send it",
                 fix="pause its connection or wait until it is done",
             )
-        was = (row.status, rma.validation)
+        was = row.status
         before = _state(row)
         await _settle_document(row, rma, document_id.strip() if document_id is not None else None, now)
         row.edited_request = None
@@ -279,22 +279,23 @@ async def resolve(clock: Clock, delivery: Delivery, note: str, document_id: str 
         if row.status is not Status.DONE:
             row.reason = f"closed by a person: {note.strip()}"
         await _save(row, now)
-        await _lift_flags(rma)
+        cleared = await _lift_flags(rma)
         await tell(row.rma_id, now, RESOLVED, f"A person closed this: {note.strip()}.")
         await _record("resolved", rma, row, before, note=note.strip())
-        await tell_receivers(clock, await _news(row, rma, *was))
+        await tell_receivers(clock, await _news(row, rma, was, cleared))
     return f"it is {row.status}" + (f" with document {row.document_id}" if row.document_id else "")
 
 
-async def _news(row: Delivery, rma: Rma, status: Status, validation: ValidationState) -> list[News]:
+async def _news(row: Delivery, rma: Rma, status: Status, cleared: str | None) -> list[News]:
     """What a person's word means for the RMA's platform and subscribers, given what it was before."""
     told = []
     if row.status is Status.DONE and status is not Status.DONE:
         connection = await Connection.get_or_none(id=row.connection_id)
         told.append(of_delivery(row, connection.name if connection else None))
-    if rma.validation is ValidationState.FULL and validation is not ValidationState.FULL:
+    if cleared is not None:
         credited = await RmaItem.filter(rma_id=rma.id, is_credited=True)
-        told += of_goods(row, credited, [], is_completed=True, flag=None)
+        is_completed = rma.validation is ValidationState.FULL
+        told += of_goods(row, credited, [], is_completed=is_completed, flag=None, cleared=cleared)
     return told
 
 
@@ -350,19 +351,21 @@ async def _is_paused(row: Delivery) -> bool:
     return await Connection.exists(id=row.connection_id, is_paused=True)
 
 
-async def _lift_flags(rma: Rma) -> None:
+async def _lift_flags(rma: Rma) -> str | None:
+    """Gives what the RMA was flagged for; None when it was not."""
     if rma.validation is not ValidationState.FLAGGED:
-        return
-    last = await TimelineEntry.filter(rma_id=rma.id, kind=FLAGGED).order_by("-id").first()
-    rma.resolved_flag = last.text if last else None
+        return None
+    rma.resolved_flag = await last_flag(rma)
+    lifted = rma.contradiction or rma.resolved_flag or ""
     rma.contradiction = None
     rma.validation = state_of(await RmaItem.filter(rma_id=rma.id, is_credited=True))
     await rma.save(update_fields=["resolved_flag", "contradiction", "validation"])
+    return lifted
 
 
 async def _held_rma(delivery: Delivery) -> Rma:
     """The delivery's RMA, locked; before the delivery, as an event that comes in locks them."""
-    return await Rma.filter(id=delivery.rma_id).select_for_update().get()
+    return await Rma.filter(id=delivery.rma_id).select_for_update(no_key=True).get()
 
 
 def _check_is_approved(row: Delivery, rma: Rma, verb: str) -> None:

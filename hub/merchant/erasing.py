@@ -148,7 +148,7 @@ async def _check_settled(row: Rma) -> None:
 
 async def _erase_one(hub: Hub, store: Store, row_id: int) -> int:
     async with in_transaction():
-        row = await Rma.filter(id=row_id).select_for_update().get()
+        row = await Rma.filter(id=row_id).select_for_update(no_key=True).get()
         await _check_settled(row)
         delivery = await Delivery.filter(rma_id=row.id).select_for_update().first()
         now = hub.clock.now()

@@ -109,6 +109,26 @@ def keys(hub: Hub, rows: Sequence[EventSecret]) -> dict[str, bytes]:
     return found
 
 
+class Signers:
+    """The secrets that count, as they were when they were last read, so that not every event reads them.
+
+    Attributes:
+        rows: each with its store, by id.
+        keys: key bytes by id, of those that could be opened.
+    """
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self.rows: dict[str, EventSecret] = {}
+        self.keys: dict[str, bytes] = {}
+
+    async def read(self) -> None:
+        """Reads them anew."""
+        rows = await every()
+        self.rows = {row.id: row for row in rows}
+        self.keys = keys(self._hub, rows)
+
+
 def _bound(row: EventSecret) -> str:
     return f"event_secret/{row.id}"
 

@@ -11,6 +11,7 @@ from tortoise.functions import Count, Min
 
 from hub.dispatch.disabling import why_disabled
 from hub.dispatch.quota import Usage, usage
+from hub.merchant.connections import DRAFT
 from hub.outcomes import Status, ValidationState
 from hub.store.models import Connection, Delivery, Exchange, Rma
 
@@ -142,9 +143,13 @@ def _problems(
     if not is_installed:
         problems.append(f"its connector {row.connector} is not installed or broken")
     if row.is_paused:
-        problems.append(
-            f"it is paused: {row.pause_reason}; once that is mended, `hub connections resume {row.name}`"
-        )
+        mend = f"once that is mended, `hub connections resume {row.name}`"
+        if row.pause_reason == DRAFT:
+            mend = (
+                "finish it under Integrations in the hub's pages, or run "
+                f"`hub connections check {row.name}`, then `hub connections resume {row.name}` to switch on"
+            )
+        problems.append(f"it is paused: {row.pause_reason}; {mend}")
     if counts.get(Status.ATTENTION):
         problems.append(f"{counts[Status.ATTENTION]} deliveries need a person")
     if flagged:
@@ -161,6 +166,11 @@ def _problems(
 
 def _poll_interval(row: Connection) -> timedelta:
     return timedelta(seconds=float(json.loads(row.settings).get("poll_interval_s", 0)))
+
+
+async def unplaced() -> int:
+    """How many deliveries need a person and belong to no connection, as for an unknown return method."""
+    return await Delivery.filter(status=Status.ATTENTION, connection_id__isnull=True).count()
 
 
 async def recent_calls(row: Connection, since: datetime, *, most: int) -> list[datetime]:

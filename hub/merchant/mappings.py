@@ -185,7 +185,7 @@ async def preview(hub: Hub, row: Connection, rma: Rma, text: str | None = None) 
 
 async def _imagined(hub: Hub, row: Connection, rma: Rma, mapping: dict[str, Any]) -> Delivery:
     owner = await Store.get(id=row.store_id)
-    methods = await methods_of(row.store_id)
+    methods = await methods_of(row.store_id, [rma])
     routed = route(replace(rma, status="Approved"), methods)
     kept = {item.returned_item_id for item, _ in routed.kept}
     items = tuple(item for item in rma.items if item.returned_item_id not in kept)

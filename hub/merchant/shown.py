@@ -13,10 +13,14 @@ from hub.merchant import deliveries
 from hub.merchant.connections import shown_values
 from hub.merchant.rmas import shown_delivery, shown_time
 from hub.outcomes import Rejected
+from hub.platform.returngo.config import SCHEMA
+from hub.webhooks.subscription import read_settings
 
 if TYPE_CHECKING:
     from hub.core import Hub
     from hub.merchant.health import Health
+    from hub.merchant.platforms import PlatformHealth
+    from hub.merchant.webhooks import Standing
     from hub.outcomes import ConnectReport, Prepared
     from hub.registry import Connector
     from hub.store.models import Connection, Delivery, MappingVersion, ReturnMethod, Rma
@@ -197,4 +201,59 @@ async def delivery(row: Delivery) -> dict[str, Any]:
             }
             for each in await deliveries.calls(row)
         ],
+    }
+
+
+def webhook(row: Connection, standing: Standing) -> dict[str, Any]:
+    """A subscription and how it is; secrets are left out."""
+    settings = read_settings(row)
+    return {
+        "name": row.name,
+        "url": settings.url,
+        "events": [each.value for each in settings.events],
+        "body": settings.body.value,
+        "health": "paused" if row.is_paused else "failing" if standing.problems else "ok",
+        "is_paused": row.is_paused,
+        "pause_reason": row.pause_reason or None,
+        "pending": standing.pending,
+        "oldest_pending_at": shown_time(standing.oldest_pending_at),
+        "failed": standing.failed,
+        "resting_until": shown_time(row.resting_until),
+        "last_success_at": shown_time(row.last_success_at),
+        "last_error": row.last_error or None,
+        "last_error_at": shown_time(row.last_error_at),
+        "problems": list(standing.problems),
+    }
+
+
+def platform_listed(health: PlatformHealth) -> dict[str, Any]:
+    """A platform and how it is, as lists show it."""
+    row = health.row
+    return {
+        "name": row.name,
+        "platform": row.connector,
+        "health": "paused" if row.is_paused else "failing" if health.problems else "ok",
+        "problems": list(health.problems),
+        "to_read": health.to_read,
+        "refused": dict(health.refused),
+        "to_tell": health.to_tell,
+        "not_told": health.not_told,
+        "polled_at": shown_time(row.polled_at),
+        "next_poll_at": shown_time(row.next_poll_at),
+        "last_success_at": shown_time(row.last_success_at),
+        "last_error": row.last_error or None,
+    }
+
+
+def platform(hub: Hub, row: Connection) -> dict[str, Any]:
+    """A platform with its settings; secrets are hidden."""
+    settings, credentials = shown_values(SCHEMA, row, hub)
+    return {
+        "name": row.name,
+        "platform": row.connector,
+        "title": SCHEMA.title,
+        "is_paused": row.is_paused,
+        "pause_reason": row.pause_reason,
+        "settings": settings,
+        "credentials": credentials,
     }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hub.access import audit
 from hub.errors import ConflictError, NotFoundError, UsageError
-from hub.store.database import in_transaction
+from hub.store.database import in_transaction, setting_up
 from hub.store.models import NAME_LENGTH, Store
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ DEFAULT = "default"
 
 async def ensure_default(clock: Clock) -> None:
     """Makes the store that commands use without ``--store``; safe to repeat."""
-    async with in_transaction():
+    async with setting_up():
         if not await Store.exists(name=DEFAULT):
             await Store.create(name=DEFAULT, created_at=clock.now())
 

@@ -153,9 +153,15 @@ async def pause(row: Connection) -> None:
         await audit.record("webhook.paused", row.name, store=row.store_id)
 
 
-async def resume(row: Connection) -> int:
-    """Goes on with what has piled up. Gives how many updates wait."""
+async def resume(hub: Hub, row: Connection) -> int:
+    """Goes on with what has piled up, at once also with what failed before. Gives how many updates wait."""
+    now = hub.clock.now()
     async with in_transaction():
+        # Whoever resumes has mended something: nobody waits hours for a try that was put off before.
+        late = UpdateSending.filter(
+            connection_id=row.id, status=SendingStatus.PENDING, next_attempt_at__gt=now
+        )
+        await late.update(next_attempt_at=now)
         await Connection.filter(id=row.id).update(is_paused=False, pause_reason="", resting_until=None)
         await audit.record("webhook.resumed", row.name, store=row.store_id)
     return await UpdateSending.filter(connection_id=row.id, status=SendingStatus.PENDING).count()
@@ -284,12 +290,14 @@ async def standing(hub: Hub, row: Connection) -> Standing:
     failed = await mine.filter(status=SendingStatus.FAILED, ended_at__gte=counts_from).count()
     problems = []
     if row.is_paused:
-        problems.append(f"it is paused: {row.pause_reason}; `hub webhooks resume {row.name}` goes on")
+        problems.append(
+            f"it is paused: {row.pause_reason}; once that is mended, `hub webhooks resume {row.name}`"
+        )
     elif row.last_error:
         problems.append(f"its last call failed: {row.last_error}")
     if failed:
         problems.append(
-            f"{failed} updates were given up in the last {FAILED_COUNTS_FOR.days} days: "
+            f"{failed} updates were given up in the last {FAILED_COUNTS_FOR.days} days: run "
             f"`hub webhooks replay {row.name} --failed`"
         )
     return Standing(

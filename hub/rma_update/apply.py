@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -11,8 +11,9 @@ from hub.errors import EventError
 from hub.inbound.document import parse_rma
 from hub.outcomes import ReceiptVerdict, ValidationState, Verdict
 from hub.rma_update.dealing import ItemValidation, deal
+from hub.store import bulk
 from hub.store.models import Delivery, Rma, RmaItem, TimelineEntry
-from hub.store.timeline import tell
+from hub.store.timeline import entry, tell_all
 from hub.telling import of_goods, tell_receivers
 
 if TYPE_CHECKING:
@@ -43,56 +44,117 @@ async def apply_receipts(
         The RMAs something changed on, by the platform's id.
     """
     by_document = {receipt.document_id: receipt for receipt in receipts}
-    ours = await Delivery.filter(
-        connection_id=connection_id, document_id__in=list(by_document)
-    ).select_related("rma")
-    changed = []
-    news: list[News] = []
+    # Only what is used: reading a row's times takes longer than dealing its goods.
+    ours = await (
+        Delivery.filter(connection_id=connection_id, document_id__in=list(by_document))
+        .order_by("rma_id")
+        .only("id", "rma_id", "verdict", "document_id", "document_reference")
+    )
+    rmas = await _rmas([delivery.rma_id for delivery in ours])
+    credited = await _credited(list(rmas))
+    page = _Page(source)
     for delivery in ours:
         if delivery.document_id is None:
             continue
-        if await _apply(delivery, by_document[delivery.document_id], source, news):
-            changed.append(delivery.rma.rma_id)
-    await tell_receivers(clock, news)
-    return changed
+        row = _Row(delivery=delivery, rma=rmas[delivery.rma_id], items=credited[delivery.rma_id])
+        await page.take(row, by_document[delivery.document_id])
+    # RMAs before their deliveries, as an event that comes in locks them.
+    await bulk.update(page.rmas, ["validation"])
+    await bulk.update(ours, ["seen_at"])
+    await Delivery.filter(id__in=page.complete).update(is_open=False)
+    await bulk.update(page.items, ["is_returned", "is_restockable", "validated_at", "source", "reason"])
+    await tell_all(page.story)
+    await tell_receivers(clock, page.news)
+    return page.changed
 
 
-async def _apply(delivery: Delivery, receipt: Receipt, source: str, news: list[News]) -> bool:
-    """Applies one receipt. True when something new was learnt; what others must learn goes onto ``news``."""
-    rma = delivery.rma
-    rows = await RmaItem.filter(rma_id=rma.id, is_credited=True).order_by("position")
-    receipt = _believed(delivery, receipt)
-    items: list[Item] = []
-    try:
-        approved = parse_rma(json.loads(rma.approved_document or rma.document, parse_float=Decimal))
-        credited = {row.returned_item_id for row in rows}
-        items = [item for item in approved.items if item.returned_item_id in credited]
-    except EventError as error:
-        # As after an upgrade that reads stricter: a person looks, and the other RMAs are not held up.
-        reason = f"the stored RMA cannot be read, so its goods cannot be told apart: {error}"
-        receipt = replace(receipt, verdict=ReceiptVerdict.FLAG, reason=reason)
-    held = {row.returned_item_id: held_of(row, row.validated_at) for row in rows if row.validated_at}
-    dealt = deal(items, receipt, held)
-    await Delivery.filter(id=delivery.id).update(seen_at=receipt.seen_at)
-    changed = [row for row in rows if row.returned_item_id in dealt.changes]
-    for row in changed:
-        _write(row, replace(dealt.changes[row.returned_item_id], source=source))
-        await row.save()
-    flag = dealt.flag
-    is_new_flag = await _is_new(rma, flag)
-    is_news = await _tell(rma, dealt, len(items), flag if is_new_flag else None, receipt.seen_at)
-    state = dealt.state
-    if flag is not None and flag == rma.resolved_flag:
-        state = state_of(rows)
-    is_completed = False
-    if state is not None and rma.contradiction is None:
-        await Rma.filter(id=rma.id).update(validation=state)
-        is_completed = state is ValidationState.FULL and rma.validation is not state
-    new_flag = "; ".join(dealt.flags) if is_new_flag else None
-    news += of_goods(delivery, rows, changed, is_completed=is_completed, flag=new_flag)
-    if dealt.state is ValidationState.FULL:
-        await Delivery.filter(id=delivery.id).update(is_open=False)
-    return is_news
+async def _rmas(ids: Sequence[int]) -> dict[int, Rma]:
+    fields = ("id", "rma_id", "validation", "contradiction", "resolved_flag", "document", "approved_document")
+    # Held: an event that contradicts the document must not be written over.
+    held = Rma.filter(id__in=ids).select_for_update(no_key=True).order_by("id")
+    return {rma.id: rma for rma in await held.only(*fields)}
+
+
+async def _credited(rmas: Sequence[int]) -> dict[int, list[RmaItem]]:
+    """The items on each RMA's document, in the RMA's order."""
+    found: dict[int, list[RmaItem]] = {rma: [] for rma in rmas}
+    for item in await RmaItem.filter(rma_id__in=rmas, is_credited=True).order_by("position"):
+        found[item.rma_id].append(item)
+    return found
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Row:
+    """A delivery with its RMA and the items on its document."""
+
+    delivery: Delivery
+    rma: Rma
+    items: list[RmaItem]
+
+
+class _Page:
+    """What the receipts of one page come to, gathered so that each table is written at once.
+
+    Attributes:
+        rmas, items: rows with a new validation.
+        complete: ids of the deliveries that nothing is waited for any more.
+        story: what is new on the RMAs' stories.
+        news: what others must learn.
+        changed: RMAs something new was learnt about, by the platform's id.
+    """
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self.rmas: list[Rma] = []
+        self.items: list[RmaItem] = []
+        self.complete: list[str] = []
+        self.story: list[TimelineEntry] = []
+        self.news: list[News] = []
+        self.changed: list[str] = []
+
+    async def take(self, row: _Row, receipt: Receipt) -> None:
+        """Takes in one receipt."""
+        rma, rows = row.rma, row.items
+        receipt = _believed(row.delivery, receipt)
+        items: list[Item] = []
+        try:
+            approved = parse_rma(json.loads(rma.approved_document or rma.document, parse_float=Decimal))
+            credited = {each.returned_item_id for each in rows}
+            items = [item for item in approved.items if item.returned_item_id in credited]
+        except EventError as error:
+            # As after an upgrade that reads stricter: a person looks, and the other RMAs are not held up.
+            reason = f"the stored RMA cannot be read, so its goods cannot be told apart: {error}"
+            receipt = replace(receipt, verdict=ReceiptVerdict.FLAG, reason=reason)
+        held = {each.returned_item_id: held_of(each, each.validated_at) for each in rows if each.validated_at}
+        dealt = deal(items, receipt, held)
+        row.delivery.seen_at = receipt.seen_at
+        changed = [each for each in rows if each.returned_item_id in dealt.changes]
+        for each in changed:
+            _write(each, replace(dealt.changes[each.returned_item_id], source=self._source))
+        self.items += changed
+        flag, was_flagged = dealt.flag, rma.validation is ValidationState.FLAGGED
+        before = await last_flag(rma) if flag is not None or was_flagged else None
+        # The same flag seen at every poll is told once.
+        is_new_flag = flag is not None and flag != before
+        if told := _told(rma, dealt, len(items), flag if is_new_flag else None, receipt.seen_at):
+            self.story += told
+            self.changed.append(rma.rma_id)
+        state = dealt.state
+        if flag is not None and flag == rma.resolved_flag:
+            state = state_of(rows)
+        is_completed, cleared = False, None
+        if state is not None and rma.contradiction is None:
+            is_completed = state is ValidationState.FULL and rma.validation is not state
+            if was_flagged and state is not ValidationState.FLAGGED:
+                cleared = before or ""
+            rma.validation = state
+            self.rmas.append(rma)
+        new_flag = "; ".join(dealt.flags) if is_new_flag else None
+        self.news += of_goods(
+            row.delivery, rows, changed, is_completed=is_completed, flag=new_flag, cleared=cleared
+        )
+        if dealt.state is ValidationState.FULL:
+            self.complete.append(row.delivery.id)
 
 
 def _believed(delivery: Delivery, receipt: Receipt) -> Receipt:
@@ -138,17 +200,15 @@ def _write(row: RmaItem, validation: ItemValidation) -> None:
     row.source, row.reason = validation.source, validation.reason
 
 
-async def _is_new(rma: Rma, flag: str | None) -> bool:
-    """The same flag seen at every poll is told once."""
-    if flag is None:
-        return False
+async def last_flag(rma: Rma) -> str | None:
+    """What the warehouse's word flagged the RMA for last, as its story tells it; None for never."""
     last = await TimelineEntry.filter(rma_id=rma.id, kind=FLAGGED).order_by("-id").first()
-    return last is None or last.text != flag
+    return last.text if last else None
 
 
-async def _tell(rma: Rma, dealt: Dealt, items: int, flag: str | None, now: datetime) -> bool:
-    """Tells what is new on the RMA's story; ``flag`` only when it was not told yet."""
-    is_news = False
+def _told(rma: Rma, dealt: Dealt, items: int, flag: str | None, now: datetime) -> list[TimelineEntry]:
+    """What is new on the RMA's story; ``flag`` only when it was not told yet."""
+    told = []
     if dealt.changes:
         back = sum(1 for change in dealt.changes.values() if change.is_returned)
         noun = "item is" if back == 1 else "items are"
@@ -157,9 +217,7 @@ async def _tell(rma: Rma, dealt: Dealt, items: int, flag: str | None, now: datet
             text += f" {absent} did not arrive, and by the connection's setting count as not returned."
         if dealt.state is ValidationState.FULL:
             text += " Nothing is missing."
-        await tell(rma.id, now, "validation.received", text)
-        is_news = True
+        told.append(entry(rma.id, now, "validation.received", text))
     if flag is not None:
-        await tell(rma.id, now, FLAGGED, flag)
-        is_news = True
-    return is_news
+        told.append(entry(rma.id, now, FLAGGED, flag))
+    return told

@@ -58,7 +58,8 @@ Send = Callable[[OutgoingUpdate], Awaitable[Sent]]
 - :class:`~hub.errors.RetriableError`: the receiver as a whole cannot be reached or asked us to slow down.
   Everything for it rests, for as long as it asked.
 - :class:`~hub.errors.InDoubtError`: this update may have arrived or not. It is sent again later, so the
-  receiver must know it by its key, or the sender looks before it repeats. Other RMAs are not held up.
+  receiver must know it by its key, or the sender looks before it repeats. Other RMAs are not held up, unless
+  it timed out: then everything for the receiver rests, until this update is tried again or for a minute.
 - :class:`~hub.errors.RejectedError`: refused for good. It counts as failed, and the next one goes.
 - :class:`~hub.errors.AuthError`: the receiver pauses until a person resumes it, and nothing is lost.
 - :class:`~hub.errors.ConfigError`: as ``AuthError``; a person must change a setting.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tortoise.expressions import Q, RawSQL
+from tortoise.expressions import Q, RawSQL, Subquery
 
 from hub.dispatch.due import due
-from hub.store.models import SendingStatus, UpdateSending
+from hub.store.models import Connection, Role, SendingStatus, UpdateSending
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -38,6 +38,16 @@ def due_sendings(now: datetime) -> QuerySet[UpdateSending]:
     )
 
 
-async def due_receivers(now: datetime) -> set[str]:
-    """Ids of the connections that something is to be sent to now. For the engine."""
-    return {row["connection_id"] for row in await due_sendings(now).distinct().values("connection_id")}
+async def due_receivers(now: datetime, *, only: str | None = None) -> set[str]:
+    """Ids of the connections that something is to be sent to now. For the engine.
+
+    Args:
+        now: the time.
+        only: asks about this one; None about all.
+    """
+    # Sendings are kept for good and their index begins with the receiver, of which there are few.
+    receivers = Connection.filter(removed_at__isnull=True).exclude(role=Role.ERP)
+    if only is not None:
+        receivers = receivers.filter(id=only)
+    rows = due_sendings(now).filter(connection_id__in=Subquery(receivers.values("id")))
+    return {row["connection_id"] for row in await rows.distinct().values("connection_id")}

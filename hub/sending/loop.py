@@ -101,7 +101,8 @@ class _Try:
         except RetriableError as error:
             await self._failed(error, is_receiver_away=True, asked=error.retry_after)
         except InDoubtError as error:
-            await self._failed(error)
+            # One that keeps us waiting for each answer would hold a worker's place for its whole turn.
+            await self._failed(error, is_receiver_away=error.timed_out)
         except RejectedError as error:
             await self._give_up(f"refused: {error}")
         except (AuthError, ConfigError) as error:

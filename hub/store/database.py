@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from tortoise.backends.base.config_generator import expand_db_url
@@ -30,6 +31,8 @@ BUSY_TIMEOUT_MS = 15_000
 POSTGRES = {"maxsize": 10, "timeout": 10.0, "command_timeout": 60.0}
 """Connections of one process to PostgreSQL, and seconds to connect and for one statement: a server that has
 vanished without a word must not hold anyone up for ever."""
+SETUP_LOCK = 7_261_953_002
+"""Of PostgreSQL's advisory locks: one process at a time sets the database up."""
 
 __all__ = [
     "APP",
@@ -39,11 +42,17 @@ __all__ = [
     "migrate",
     "open_database",
     "pending_migrations",
+    "setting_up",
 ]
 
 
-def configuration(environment: Environment) -> dict[str, Any]:
-    """Tortoise's configuration for the hub's database."""
+def configuration(environment: Environment, *, is_patient: bool = False) -> dict[str, Any]:
+    """Tortoise's configuration for the hub's database.
+
+    Args:
+        environment: where it is.
+        is_patient: True lets a statement take as long as it takes: an index of millions of rows, say.
+    """
     if environment.is_sqlite:
         database: Any = {
             "engine": "hub.store.sqlite",
@@ -58,10 +67,18 @@ def configuration(environment: Environment) -> dict[str, Any]:
             },
         }
     elif environment.database_url.startswith(("postgres:", "postgresql:")):
+        if find_spec("asyncpg") is None:
+            raise ConfigError(
+                "open the database: this hub is installed without what PostgreSQL needs",
+                why="HUB_DATABASE_URL is a postgres: address, and the package asyncpg is missing",
+                fix="install it with its extra: `pip install '.[postgres]'` in place of `pip install .`",
+            )
         database = expand_db_url(environment.database_url.replace("postgresql:", "postgres:", 1))
         database["engine"] = "hub.store.postgres"
         # What the address says itself goes first.
         database["credentials"] = POSTGRES | database["credentials"]
+        if is_patient:
+            database["credentials"]["command_timeout"] = None
     else:
         raise ConfigError(
             "open the database",
@@ -127,23 +144,57 @@ async def pending_migrations(environment: Environment) -> list[str]:
     return sorted(known - applied)
 
 
+@asynccontextmanager
+async def setting_up() -> AsyncIterator[BaseDBAsyncClient]:
+    """A transaction in which no other process sets the database up; it waits for one that does.
+
+    For what two processes that start at once must not both do. The lock ends with the transaction, so also
+    with a process that dies.
+    """
+    async with in_transaction() as connection:
+        # SQLite's transactions hold the write lock from the start.
+        if connection.capabilities.dialect == "postgres":
+            await connection.execute_query(f"SELECT pg_advisory_xact_lock({SETUP_LOCK})")
+        yield connection
+
+
 async def migrate(environment: Environment) -> list[str]:
     """Brings the database up to this code's schema; safe to repeat.
+
+    On PostgreSQL all migrations are one transaction of one process: what breaks off leaves nothing behind,
+    and a process that starts at the same time waits and finds nothing left to do.
 
     Returns:
         The migrations that were applied, oldest first.
     """
     with _database_errors(environment):
         pending = await pending_migrations(environment)
-        if pending:
-            executor = MigrationExecutor(client(), _apps(environment))
-            await executor.migrate([MigrationTarget(app_label=APP, name="__latest__")], direction="forward")
+        if pending and environment.is_sqlite:
+            await _apply_migrations(client(), environment)
+        elif pending:
+            async with setting_up() as connection:
+                executor = MigrationExecutor(connection, _apps(environment))
+                # Before anything is read from it: a query that fails would end the transaction.
+                await executor.recorder.ensure_schema(executor._schema_editor())  # noqa: SLF001
+                if pending := await pending_migrations(environment):
+                    await _apply_migrations(connection, environment)
     return pending
 
 
+async def _apply_migrations(connection: BaseDBAsyncClient, environment: Environment) -> None:
+    executor = MigrationExecutor(connection, _apps(environment))
+    await executor.migrate([MigrationTarget(app_label=APP, name="__latest__")], direction="forward")
+
+
 @asynccontextmanager
-async def open_database(environment: Environment) -> AsyncIterator[TortoiseContext]:
+async def open_database(
+    environment: Environment, *, is_patient: bool = False
+) -> AsyncIterator[TortoiseContext]:
     """Opens the database for the tasks started inside the block.
+
+    Args:
+        environment: where it is.
+        is_patient: True lets a statement take as long as it takes.
 
     Raises:
         ConfigError: it cannot be opened, or does not keep what was committed.
@@ -154,9 +205,11 @@ async def open_database(environment: Environment) -> AsyncIterator[TortoiseConte
             mark_new(environment.database_file)
     async with TortoiseContext() as context:
         with _database_errors(environment):
-            await context.init(config=configuration(environment))
+            await context.init(config=configuration(environment, is_patient=is_patient))
             if environment.is_sqlite:
                 await _check_durable()
+            # Asked for its migrations, one that cannot be reached looks like one that has none.
+            await client().execute_query("SELECT 1")
         yield context
 
 

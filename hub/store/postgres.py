@@ -102,8 +102,23 @@ class SafeContext(TransactionContextPooled):
                 await pool.release(self.client._connection)  # noqa: SLF001
 
 
+class PlainConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg is not typed
+    """A connection that goes back to the pool as it is.
+
+    asyncpg would ask the server each time to undo locks, cursors, listening and settings of the session: one
+    more statement for every statement. The hub has none of them, its locks end with their transaction, and a
+    transaction left open is rolled back all the same.
+    """
+
+    def get_reset_query(self) -> str:
+        """Nothing."""
+        return ""
+
+
 class TellingClient(AsyncpgDBClient):
     """The client Tortoise makes for the hub's PostgreSQL."""
+
+    connection_class = PlainConnection
 
     async def _translate_exceptions(self, func: Any, *args: Any, **kwargs: Any) -> Any:
         with _translated():

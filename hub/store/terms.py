@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hub.store.database import client, in_transaction
+from hub.store.bulk import insert
+from hub.store.database import in_transaction
 from hub.store.models import Attempt, Delivery, Rma, RmaItem, SearchTerm
 
 if TYPE_CHECKING:
@@ -32,21 +33,12 @@ async def remember(store_id: int, texts: Mapping[int, Iterable[str | None]]) -> 
         texts: by the RMA's row id; None and blanks are left out.
     """
     rows = [
-        (store_id, term, rma)
+        {"store_id": store_id, "term": term, "rma_id": rma}
         for rma, several in texts.items()
         for term in {term_of(text) for text in several if text}
         if term
     ]
-    database = client()
-    mark = "?, ?, ?" if database.capabilities.dialect == "sqlite" else "${}, ${}, ${}"
-    for start in range(0, len(rows), _BATCH):
-        chunk = rows[start : start + _BATCH]
-        # One statement: `bulk_create` takes one for each row, and accepting an RMA would wait for them.
-        marks = ", ".join(f"({mark.format(n * 3 + 1, n * 3 + 2, n * 3 + 3)})" for n in range(len(chunk)))
-        into = "INSERT INTO search_term (store_id, term, rma_id) VALUES"
-        await database.execute_query(
-            f"{into} {marks} ON CONFLICT DO NOTHING", [value for row in chunk for value in row]
-        )
+    await insert(SearchTerm, rows, should_pass_over_known=True)
 
 
 async def catch_up() -> int:

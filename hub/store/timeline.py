@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hub.store.bulk import insert
 from hub.store.models import TimelineEntry
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
 
@@ -21,8 +23,14 @@ HANDED_BACK = "delivery.handed_back"
 
 
 def entry(rma: int, at: datetime, kind: str, text: str) -> TimelineEntry:
-    """One sentence, not yet stored; store many at once with ``TimelineEntry.bulk_create``."""
+    """One sentence, not yet stored; :func:`tell_all` stores many at once."""
     return TimelineEntry(rma_id=rma, at=at, kind=kind, text=text)
+
+
+async def tell_all(story: Sequence[TimelineEntry]) -> None:
+    """Adds sentences to the stories of RMAs, in the caller's transaction."""
+    rows = [{"rma_id": each.rma_id, "at": each.at, "kind": each.kind, "text": each.text} for each in story]
+    await insert(TimelineEntry, rows)
 
 
 async def tell(rma: int, at: datetime, kind: str, text: str) -> None:

@@ -22,11 +22,13 @@ from hub.errors import HubError
 from hub.merchant import connections, platforms, stores, webhooks
 from hub.merchant.health import health
 from hub.outcomes import Status, ValidationState
-from hub.store.models import Delivery, Exchange, Rma, SendingStatus, UpdateSending
+from hub.store import epochs
+from hub.store.models import Attempt, Delivery, Exchange, Rma, SendingStatus, UpdateSending
 from hub.web.problems import status_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from datetime import datetime
 
     from aiohttp import web
     from prometheus_client.core import Metric
@@ -98,6 +100,7 @@ class Metrics:
             await _flagged(),
             *_quota([*found, *sources]),
             await _calls(self._hub),
+            await _attempts(self._hub),
             *await _updates(self._hub),
             await _engines(self._hub),
         ]
@@ -231,6 +234,32 @@ def _answer(status: int | None) -> str:
     if status is None:
         return "none"
     return str(TOO_MANY) if status == TOO_MANY else f"{status // 100}xx"
+
+
+async def _attempts(hub: Hub) -> Metric:
+    family = GaugeMetricFamily(
+        "hub_recent_attempts",
+        "Attempts begun in the last five minutes, by verdict: none for those under way or broken off.",
+        labels=(*WHOSE, "verdict"),
+    )
+    since = hub.clock.now() - RECENT
+    recent = Attempt.filter(id__gt=await _attempt_before(since), started_at__gte=since)
+    names = ("delivery__rma__store__name", "delivery__connection__name", "verdict")
+    counted = recent.annotate(n=Count("id")).group_by(*names)
+    for store_name, name, verdict, number in await counted.values_list(*names, "n"):
+        family.add_metric((store_name, name or "", str(verdict or "none")), number)
+    return family
+
+
+async def _attempt_before(since: datetime) -> int:
+    """The id of an attempt begun before, not long before; 0 is the first. Ids rise with time: no index."""
+    before, step = await epochs.last_attempt(), 1000
+    while (before := before - step) > 0:
+        row = await Attempt.filter(id__lte=before).order_by("-id").first().only("id", "started_at")
+        if row is None or row.started_at < since:
+            return before
+        step *= 2
+    return 0
 
 
 async def _updates(hub: Hub) -> list[Metric]:

@@ -127,7 +127,7 @@ async def errors_as_problems(request: web.Request, handler: Handler) -> web.Stre
         if error.status < HTTPStatus.BAD_REQUEST:
             raise
         allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
-        return _answer(HTTPStatus(error.status), {"detail": "", "code": "http", "fix": ""}, allow)
+        return _answer(HTTPStatus(error.status), {"code": "http", **_said(request, error)}, allow)
     except ValidationError as error:
         # A name that is longer than its column, whether it is looked for or given to something new.
         log.warning("a text does not fit its column", **told, reason=str(error)[:LONGEST_REASON])
@@ -144,6 +144,16 @@ async def errors_as_problems(request: web.Request, handler: Handler) -> web.Stre
             "fix": "send the same again later",
         }
         return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, members, {})
+
+
+def _said(request: web.Request, error: web.HTTPException) -> dict[str, str]:
+    """What a refusal of aiohttp's own means; it says nothing of it itself."""
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        fix = f"use {', '.join(sorted(error.allowed_methods))}"
+        if request.path == "/v1/rmas":
+            fix += "; an RMA is sent to POST /v1/events, signed, or with `hub rmas submit`"
+        return {"detail": f"{request.method} is not for this address", "fix": fix}
+    return {"detail": "", "fix": ""}
 
 
 def _path(request: web.Request) -> str:

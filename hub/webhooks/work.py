@@ -58,7 +58,7 @@ class Subscriber:
             http=http,
             clock=hub.clock,
             secrets=[each.secret for each in self._credentials.secrets],
-            before_write=claim.check,
+            before_write=claim.check_lasting,
         )
 
     async def send(self, update: OutgoingUpdate) -> Sent:

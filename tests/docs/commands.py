@@ -165,4 +165,4 @@ def _count_problem(command: Command, given: int, *, is_whole: bool) -> str | Non
 def make_targets() -> set[str]:
     """The targets the Makefile offers."""
     text = (pages.REPOSITORY / "Makefile").read_text(encoding="utf-8")
-    return set(re.findall(r"^([a-z]+):", text, re.MULTILINE))
+    return set(re.findall(r"^([a-z-]+):", text, re.MULTILINE))

@@ -98,6 +98,8 @@ class Visitor:
         self.fill("New password", PASSWORD)
         self.fill("The same again", PASSWORD)
         self.press("Set password and sign in")
+        # A key press, unlike a click, does not wait: whoever goes on at once would break the signing in off.
+        expect(self.page).not_to_have_url(f"{self.base}{link}")
 
     def open(self, text: str) -> None:
         """Unfolds a part of the page."""

@@ -245,7 +245,7 @@ VARIANTS = (
     Variant(breaks=adopting_by_reference, focus=Focus.PEOPLE, sign="which a stranger wrote"),
     Variant(breaks=preparing_each_time, focus=Focus.DOUBT, sign="another request was sent than before"),
     Variant(
-        breaks=cursor_before_rows, focus=Focus.GOODS, sign="were received, and 0 are validated", first=2_430
+        breaks=cursor_before_rows, focus=Focus.GOODS, sign="were received, and 0 are validated", first=4_260
     ),
     Variant(breaks=claim_not_read_again, focus=Focus.WORKERS, sign=_TWICE),
     Variant(breaks=attempt_not_written_first, focus=Focus.CRASHES, sign=_TWICE, first=260),
@@ -260,7 +260,9 @@ VARIANTS = (
     Variant(breaks=outside.hint_believed, focus=None, sign="nobody ever approved it", first=15),
     Variant(breaks=outside.told_after_the_commit, focus=None, sign="is told to nobody", first=40),
     Variant(breaks=outside.sent_out_of_order, focus=None, sign="out of order", first=15),
-    Variant(breaks=outside.shipment_validated_in_part, focus=None, sign="items are not back", first=60),
+    Variant(breaks=outside.shipment_validated_in_part, focus=None, sign="items are not back", first=80),
+    Variant(breaks=outside.validated_while_flagged, focus=None, sign="a person is needed", first=115),
+    Variant(breaks=outside.closed_flag_not_told, focus=None, sign="all of shipment", first=115),
     Variant(breaks=outside.echo_taken_for_an_approval, focus=None, sign=_TWICE, first=2),
     Variant(breaks=outside.try_not_written_first, focus=None, sign="never saw them", first=15),
 )

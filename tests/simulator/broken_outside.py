@@ -12,12 +12,14 @@ from hub.dispatch import record
 from hub.dispatch.record import Recorder
 from hub.inbound import accept
 from hub.inbound.event import read_event
+from hub.merchant import deliveries
 from hub.platform.returngo import comments, hints, polling, sending, shipments
 from hub.platform.returngo.cursor import advance, write_cursor
+from hub.rma_update import apply
 from hub.sending import due
 from hub.sending import loop as sending_loop
 from hub.store.models import Connection, Rma, Store
-from hub.telling import tell_receivers
+from hub.telling import of_goods, tell_receivers
 from tests.simulator import platform
 
 if TYPE_CHECKING:
@@ -104,6 +106,29 @@ def shipment_validated_in_part() -> Iterator[None]:
 
     with patch.object(sending, "to_validate", generous):
         yield
+
+
+@contextmanager
+def validated_while_flagged() -> Iterator[None]:
+    """A whole shipment is set to Validated, though its return needs a person."""
+    with patch.object(sending, "is_flagged", _never):
+        yield
+
+
+@contextmanager
+def closed_flag_not_told() -> Iterator[None]:
+    """Nobody learns that a flag was closed."""
+    with patch.object(deliveries, "tell_receivers", _never), patch.object(apply, "of_goods", _not_cleared):
+        yield
+
+
+async def _never(*_given: Any) -> bool:
+    return False
+
+
+def _not_cleared(*given: Any, cleared: str | None, **options: Any) -> Any:
+    del cleared
+    return of_goods(*given, **options)
 
 
 @contextmanager

@@ -58,12 +58,18 @@ class _Drawing:
             "overlap_s": dice.choice((0, 60, 300)),
             "list_rows": "full" if self._often(0.05) else "summary",
         }
+        lives = (*self._lives(), *plain.lives) if self._often(0.5) else plain.lives
+        stories = tuple(
+            story if place in old else self._cancelled(place, story) for place, story in enumerate(stories)
+        )
+        while self._often(0.5):
+            self._do("close_flag", pick=dice.randrange(6))
         return replace(
             plain,
             stories=stories,
-            lives=(*self._lives(), *plain.lives) if self._often(0.5) else plain.lives,
+            lives=lives,
             actions=tuple(sorted(self.actions, key=lambda action: action.at)),
-            plan=Plan(settings=settings, old=old),
+            plan=Plan(settings=settings, old=old, closes_flags=self._often(0.5)),
         )
 
     def _often(self, chance: float) -> bool:
@@ -104,6 +110,26 @@ class _Drawing:
         for version, at in enumerate(sorted(first.values())):
             if version or not is_old:
                 self._do("change", at, story=story, version=version)
+
+    def _cancelled(self, place: int, story: Story) -> Story:
+        """Now and then the same, cancelled once more at some later moment, with its goods on their way."""
+        last = story.versions[-1]
+        if last.status != CREDITED or not self._often(0.3):
+            return story
+        changes = [each.at for each in self.actions if each.kind == "change" and each.args["story"] == place]
+        begun = max(changes)
+        at = begun + self.dice.random() * (self.plain.ends_at - begun)
+        document = json.loads(last.body)
+        document["rmaSummary"]["status"] = GONE[0]
+        number = len(story.versions)
+        cancelled = replace(
+            last,
+            status=GONE[0],
+            event_id=f"{story.rma_id}-{number}",
+            body=json.dumps(document).encode(),
+        )
+        self._do("change", at, story=place, version=number)
+        return replace(story, versions=(*story.versions, cancelled))
 
     # --- what goes wrong -------------------------------------------------------------------------------
 

@@ -82,10 +82,9 @@ class Outside(People):
         """A person lets the platform and the subscriber go on, if they are paused."""
 
         async def act(process: SimulatedProcess) -> None:
-            del process
             platform, subscriber = [await Connection.get(id=each) for each in origin().receivers]
             await connections.resume(platform)
-            await webhooks.resume(subscriber)
+            await webhooks.resume(process.hub, subscriber)
 
         if self._world.peek.execute("SELECT 1 FROM connection WHERE is_paused AND role != 'erp'").fetchone():
             await self.command(act)

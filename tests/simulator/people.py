@@ -155,6 +155,30 @@ class People:
 
         await self._on_delivery("resolve", pick, at_once, act, Status.ATTENTION, Status.IN_DOUBT)
 
+    async def close_flag(self, pick: int) -> None:
+        """A person closes what a return is flagged for."""
+        flagged = self._world.peek.execute(
+            "SELECT d.id, r.rma_id FROM delivery d JOIN rma r ON r.id = d.rma_id "
+            "WHERE r.validation = 'flagged' AND d.status = 'done' ORDER BY d.created_at, d.id"
+        ).fetchall()
+        if not flagged:
+            return
+        found = flagged[pick % len(flagged)]
+
+        async def act(process: SimulatedProcess) -> None:
+            row = await Delivery.get(id=found["id"])
+            await deliveries.resolve(process.hub.clock, row, "simulated")
+
+        # The command may die between its commit and its end.
+        self._world.closed_by_person.add(found["rma_id"])
+        self._world.tell(f"person: closes the flag of RMA {found['rma_id']}")
+        await self.command(act)
+
+    async def close_flags(self) -> None:
+        """People close all of them."""
+        for _ in self._world.schedule.stories:
+            await self.close_flag(0)
+
     async def _on_delivery(
         self,
         what: str,

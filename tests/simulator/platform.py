@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tortoise.exceptions import OperationalError
 
@@ -58,6 +58,7 @@ class Platform(Remote):
         self.people_changed: dict[str, int] = {}
         self.approved: set[str] = set()
         self._moved_at: dict[str, float] = {}
+        self._needs_person: set[str] = set()
         self._faults = FaultBox(world.dice("platform faults"))
         self._cuts = FaultBox(world.dice("platform cuts"))
         self._hooks = _Hints(world, self._faults)
@@ -74,6 +75,18 @@ class Platform(Remote):
         if request.method == "PUT":
             self._check_move(request.path.rpartition("/")[2])
         return await self._server._handle(request)  # type: ignore[arg-type]  # noqa: SLF001
+
+    def carry(self, request: Request) -> asyncio.Future[Any]:
+        """Looks at what the hub knows when it asks for a return, and when it sets a shipment."""
+        kind, _, what = request.path.strip("/").partition("/")
+        if request.method == "GET" and kind == "rma":
+            # It reads before it writes, so what needed a person then is no surprise at the write.
+            (self._needs_person.add if self._is_held(what) else self._needs_person.discard)(what)
+        if request.method == "PUT":
+            rma_id = self.shipment(what)[0]
+            if rma_id in self._needs_person and self._is_held(rma_id):
+                self.world.problems.append(f"RMA {rma_id}: {what} is validated while a person is needed")
+        return super().carry(request)
 
     def cuts(self, request: Request) -> bool:
         """Half an answer needs a socket in the sandbox; here the line cuts it."""
@@ -150,6 +163,12 @@ class Platform(Remote):
                     expected = {i["returnedItemId"] for i in items if i["returnMethod"]["type"] != KEPT}
                     return rma["rmaSummary"]["rmaId"], each["status"], expected
         return "?", "", set()
+
+    def _is_held(self, rma_id: str) -> bool:
+        """Whether a return is flagged in the hub, or was cancelled here and no person has seen that."""
+        rma = self.books.get(rma_id)
+        is_gone = rma is not None and rma["rmaSummary"]["status"] in GONE
+        return rma_id in self.world.flagged() or (is_gone and rma_id not in self.world.closed_by_person)
 
     def updates(self) -> Iterator[tuple[str, datetime]]:
         """Each RMA, and when it changed last."""

@@ -89,10 +89,12 @@ class Plan:
     Attributes:
         settings: the platform connection's.
         old: places of stories whose first state, an approval, is older than the platform's cut-off.
+        closes_flags: whether at the end people close what returns are flagged for.
     """
 
     settings: dict[str, Any]
     old: frozenset[int]
+    closes_flags: bool
 
 
 @dataclass(frozen=True, kw_only=True)

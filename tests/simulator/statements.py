@@ -14,14 +14,17 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from tortoise.expressions import RawSQL
+from tortoise.expressions import RawSQL, Subquery
 from tortoise.fields import data
 from tortoise.queryset import DeleteQuery, QuerySet, UpdateQuery, ValuesQuery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from pypika_tortoise.context import SqlContext
+
 KINDS = (QuerySet, ValuesQuery, UpdateQuery, DeleteQuery)
+_WRITERS: dict[type, Callable[[Any], None]] = {kind: kind._make_query for kind in KINDS}  # noqa: SLF001
 SHAPING = ("_fields_for_select", "_distinct", "_select_for_update", "_orderings", "_select_related")
 UNUSUAL = ("_group_bys", "_force_indexes", "_use_indexes")
 PLAIN = (str, int, float, Decimal, datetime)
@@ -40,6 +43,7 @@ def kept_statements() -> Iterator[None]:
             all_of_them.enter_context(patch.object(kind, "_make_query", _with_kept(kind._make_query)))  # noqa: SLF001
         # Tortoise's own reader knows every spelling of a time; the hub writes one, which Python reads faster.
         all_of_them.enter_context(patch.object(data, "parse_datetime", datetime.fromisoformat))
+        all_of_them.enter_context(patch.object(Subquery, "get_sql", _write_inner))
         yield
 
 
@@ -63,6 +67,15 @@ def _with_kept(write: Callable[[Any], None]) -> Callable[[Any], None]:
             _kept[shape] = (text, getattr(query, "_select_related_idx", None)) if is_sure else None
 
     return make_query
+
+
+def _write_inner(inner: Subquery, ctx: SqlContext) -> str:
+    """A query within another is part of that one's text, so it is always Tortoise's to write."""
+    query: Any = inner.query
+    query._choose_db_if_not_chosen()  # noqa: SLF001
+    _WRITERS[type(query)](query)
+    text: str = query.query.get_parameterized_sql(ctx)[0]
+    return text
 
 
 class _Written:
@@ -119,7 +132,11 @@ class _Reading:
         if field in meta.fk_fields and how not in {"", "in", "isnull", "not"}:
             meta = meta.fields_map[field].related_model._meta  # noqa: SLF001
             field, _, how = how.partition("__")
-        if how == "in":
+        if how == "in" and isinstance(value, Subquery):
+            inner = _Reading(value.query)
+            self.shape += (key, *inner.shape)
+            self.values += inner.values
+        elif how == "in":
             self.shape += (key, len(value))
             for each in value:
                 self._value(key, field, each, meta)

@@ -59,7 +59,8 @@ def test_kept_statements_are_the_ones_that_are_written_anew() -> None:
 def test_what_is_drawn_really_happens() -> None:
     """Or all the promises would be kept in empty worlds."""
     origin().renew()
-    verdicts = [live(draw(seed)) for seed in range(80)]
+    # In one of two hundred worlds a claim is lost: in the last one here.
+    verdicts = [live(draw(seed)) for seed in [*range(80), 328]]
     told = "\n".join(line for verdict in verdicts for line in verdict.trace)
     assert sum(verdict.documents for verdict in verdicts) > 60
     for sign in (

@@ -114,6 +114,11 @@ def _untold(world: World) -> Iterator[str]:
         ):
             if row["validation"] == state and (rma_id, kind) not in updates:
                 yield f"RMA {rma_id}: that it is {state} is told to nobody"
+        was_flagged = (rma_id, UpdateKind.VALIDATION_FLAGGED) in updates and row["validation"] != "flagged"
+        # One that was withdrawn, so that there was nothing to flag after all, has no document.
+        was_flagged = was_flagged and row["document_id"] is not None
+        if was_flagged and (rma_id, UpdateKind.VALIDATION_CLEARED) not in updates:
+            yield f"RMA {rma_id}: that it is not flagged any more is told to nobody"
 
 
 def _comments(world: World, platform: Platform) -> Iterator[str]:
@@ -141,7 +146,10 @@ def _comments(world: World, platform: Platform) -> Iterator[str]:
 
 
 def _shipments(world: World, platform: Platform) -> Iterator[str]:
-    """A shipment of which everything is back is Validated, where that is allowed and was not given up."""
+    """A shipment of which everything is back is Validated, where that is allowed and was not given up.
+
+    One of a return that needs a person waits; whether it does is seen when the hub sets one.
+    """
     given_up = {
         row["rma_id"]
         for row in _rows(
@@ -155,7 +163,8 @@ def _shipments(world: World, platform: Platform) -> Iterator[str]:
         for each in rma["shipments"]:
             rma_id, status, expected = platform.shipment(each["shipmentId"])
             is_whole = expected and expected <= world.returned(rma_id)
-            if is_whole and rma_id not in given_up and may_move(status, VALIDATED):
+            is_free = rma_id not in given_up | world.flagged()
+            if is_whole and is_free and may_move(status, VALIDATED):
                 yield f"RMA {rma_id}: all of shipment {each['shipmentId']} is back, and it is {status}"
 
 

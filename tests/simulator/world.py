@@ -180,6 +180,10 @@ class World:
         )
         return {row[0] for row in rows}
 
+    def flagged(self) -> set[str]:
+        """RMAs for which the hub asks a person to look at the goods."""
+        return {row[0] for row in self.peek.execute("SELECT rma_id FROM rma WHERE validation = 'flagged'")}
+
     def wrote(self, notes: list[Record]) -> None:
         """The ERP made notes: none may be a second one."""
         for note in notes:
@@ -276,6 +280,9 @@ class World:
         if self.schedule.retries_all:
             await self.actions.retry_all()
             await self._until_settled("after the people")
+        if self.schedule.plan and self.schedule.plan.closes_flags:
+            await self.actions.close_flags()
+            await self._until_settled("after the flags")
         if not self.problems:
             self.problems += judge(self)
 

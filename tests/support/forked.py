@@ -12,11 +12,13 @@ import os
 import signal
 import sys
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cache
 from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING
 
 from tests.support.waiting import until
+from tests.support.wrong_clock import clock_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,6 +60,7 @@ def start_process(
     out: Path,
     err: Path,
     plugins: Path | None = None,
+    clock_ahead_by: timedelta = timedelta(0),
 ) -> ForkServerProcess:
     """Starts what ``python -m cli`` does, in a process of its own; it dies with this one.
 
@@ -67,14 +70,22 @@ def start_process(
         out: where its stdout goes, after what is there.
         err: as ``out``, for stderr.
         plugins: a folder with connectors that are installed for it.
+        clock_ahead_by: how wrong its machine's clock is.
     """
-    given = (list(arguments), dict(environment), str(out), str(err), str(plugins or ""))
+    given = (list(arguments), dict(environment), str(out), str(err), str(plugins or ""), clock_ahead_by)
     process = _context().Process(target=_run, args=given, daemon=True)
     process.start()
     return process
 
 
-def _run(arguments: list[str], environment: Mapping[str, str], out: str, err: str, plugins: str) -> None:
+def _run(
+    arguments: list[str],
+    environment: Mapping[str, str],
+    out: str,
+    err: str,
+    plugins: str,
+    clock_ahead_by: timedelta,
+) -> None:
     """In the new process."""
     for place, number in ((out, 1), (err, 2)):
         os.dup2(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
@@ -83,8 +94,10 @@ def _run(arguments: list[str], environment: Mapping[str, str], out: str, err: st
     if plugins:
         sys.path.insert(0, plugins)
     from cli.main import app  # noqa: PLC0415 - imported before the fork, not by the tests themselves
-    from hub import crashpoints  # noqa: PLC0415
+    from hub import clock, crashpoints  # noqa: PLC0415
 
+    if clock_ahead_by:
+        vars(clock)["datetime"] = clock_ahead(clock_ahead_by)
     importlib.reload(crashpoints)
     app(arguments)
 
@@ -129,7 +142,7 @@ class Commands:
     def output(self) -> Path:
         return self.home / "output"
 
-    def start(self, *arguments: str, crash_at: str = "") -> Forked:
+    def start(self, *arguments: str, crash_at: str = "", clock_ahead_by: timedelta = timedelta(0)) -> Forked:
         plugins = self.home / "plugins"
         info = plugins / "tests_connectors-1.dist-info"
         if not info.exists():
@@ -139,5 +152,12 @@ class Commands:
             (info / "entry_points.txt").write_text(f"[{QUICK.group}]\n{named}")
         environment = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
         environment |= {"HUB_HOME": str(self.home), "HUB_CRASH_AT": crash_at, **self.variables}
-        process = start_process(arguments, environment, out=self.output, err=self.output, plugins=plugins)
+        process = start_process(
+            arguments,
+            environment,
+            out=self.output,
+            err=self.output,
+            plugins=plugins,
+            clock_ahead_by=clock_ahead_by,
+        )
         return Forked(process=process, output=self.output)

@@ -9,9 +9,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from filelock import FileLock
+
 from hub.environment import Environment
 from hub.store.database import migrate, open_database
 from hub.store.mark import mark_new
+from tests.support.run_folder import run_folder
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -27,11 +30,15 @@ def put_database(environment: Environment) -> None:
 
 @cache
 def migrated_image() -> bytes:
-    """What is in the file."""
-    with tempfile.TemporaryDirectory() as folder:
-        environment = Environment(home=Path(folder))
-        run_beside(migrate_all(environment))
-        return environment.database_file.read_bytes()
+    """What is in the file; the first worker makes it for all."""
+    made = run_folder() / "migrated.db"
+    with FileLock(f"{made}.lock"):
+        if not made.exists():
+            with tempfile.TemporaryDirectory() as folder:
+                environment = Environment(home=Path(folder))
+                run_beside(migrate_all(environment))
+                made.write_bytes(environment.database_file.read_bytes())
+    return made.read_bytes()
 
 
 async def migrate_all(environment: Environment) -> None:

@@ -18,8 +18,10 @@ import structlog
 from typer.testing import CliRunner
 
 from cli.main import app
+from hub.environment import Environment
 from tests.support.documents import METHODS
 from tests.support.forked import start_process
+from tests.support.migrated import put_database
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -91,8 +93,19 @@ class Home:
         assert done.code == 0, f"hub {' '.join(arguments)} ended with {done.code}: {done.err}"
         return done.json
 
+    def make_ready(self) -> Any:
+        """`hub init` where nothing is yet, without the seconds that the migrations take."""
+        self.folder.mkdir(exist_ok=True)
+        put_database(Environment(home=self.folder))
+        return self.ok("init")
+
     def connect(self, sandbox: SandboxProcess, **settings: str) -> None:
         """Adds ``main`` and points every return method but *Keep it* at it; needs an open database."""
+        self.add_connection(sandbox, **settings)
+        self.add_methods()
+
+    def add_connection(self, sandbox: SandboxProcess, **settings: str) -> None:
+        """Adds ``main``."""
         values = {**sandbox.settings, "doubt_looks": "0,1", **settings}
         given = [f"--set={name}={value}" for name, value in values.items()]
         self.ok(
@@ -100,6 +113,9 @@ class Home:
             *(f"--set=username={sandbox.credentials['username']}", "--secret=api_key=-"),
             stdin=sandbox.credentials["api_key"],
         )
+
+    def add_methods(self) -> None:
+        """Points every return method but *Keep it* at ``main``."""
         for name, (_, kind) in METHODS.items():
             self.ok("methods", "add", name, "--type", kind)
             if name != "Keep it":

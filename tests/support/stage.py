@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from hub.core import Hub
     from hub.dispatch.poll import PollReport
     from hub.environment import Environment
-    from hub.inbound.accept import Accepted
+    from hub.inbound.arriving import Accepted
     from hub.store.models import Store
 
 WAITING = (Status.PENDING, Status.SENDING, Status.IN_DOUBT)

@@ -23,7 +23,11 @@ def dump(value: object) -> str:
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, dict):
-        return "{" + ",".join(f"{json.dumps(key)}:{dump(each)}" for key, each in value.items()) + "}"
+        return "{" + ",".join([f"{_write(key)}:{dump(each)}" for key, each in value.items()]) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ",".join(dump(each) for each in value) + "]"
-    return json.dumps(value)
+        return "[" + ",".join([dump(each) for each in value]) + "]"
+    return _write(value) if isinstance(value, str) else json.dumps(value)
+
+
+# json.dumps looks at all its options each time, which takes longer than to write a text.
+_write = json.JSONEncoder().encode

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from operator import ge, gt, le, lt, ne
 from typing import TYPE_CHECKING, Any
 
 from connectors.cin7_omni.sandbox.fields import Field, FieldType, Record, parse_time
@@ -31,13 +32,13 @@ class Predicate:
     """One field compared with something.
 
     Attributes:
-        operator: ``= <> > < >= <= LIKE IN IS``, or ``NOT LIKE`` and ``IS NOT``.
-        values: one, for ``IN`` several, for ``IS`` none (it is always NULL).
+        operator: ``<> > < >= <= LIKE IN IS``, or ``NOT LIKE`` and ``IS NOT``; ``=`` is an ``IN`` of one.
+        values: one, for ``IN`` one or more, for ``IS`` none (it is always NULL).
     """
 
     field: Field
     operator: str
-    values: tuple[Value, ...] = ()
+    values: frozenset[Value] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _SCALARS = {FieldType.INTEGER, FieldType.DECIMAL, FieldType.STRING, FieldType.BOOLEAN, FieldType.DATETIME}
-_COMPARISONS = {"=", "<>", ">", "<", ">=", "<="}
+_COMPARISONS = {"<>": ne, ">": gt, "<": lt, ">=": ge, "<=": le}
 
 
 def parse(text: str, table: Mapping[str, Field]) -> Expression:
@@ -149,6 +150,7 @@ class _Parser:
         parts = [self.all_of()]
         while self.takes("OR"):
             parts.append(self.all_of())
+        parts = _gathered(parts)
         return parts[0] if len(parts) == 1 else Group(is_and=False, parts=tuple(parts))
 
     def all_of(self) -> Expression:
@@ -179,15 +181,15 @@ class _Parser:
             while self.takes(","):
                 values.append(self.value(field))
             self.expect(")")
-            return Predicate(field, "IN", tuple(values))
+            return Predicate(field, "IN", frozenset(values))
         operator = "NOT LIKE" if self.takes("NOT") else self.next()[1].upper()
         if operator == "NOT LIKE":
             self.expect("LIKE")
-        elif operator != "LIKE" and operator not in _COMPARISONS:
+        elif operator != "LIKE" and operator not in {"=", *_COMPARISONS}:
             raise WhereError(_complaint(f"unknown operator {operator}"))
         if operator.endswith("LIKE") and field.type is not FieldType.STRING:
             raise WhereError(_complaint(f"{field.name} is no text"))
-        return Predicate(field, operator, (self.value(field),))
+        return Predicate(field, "IN" if operator == "=" else operator, frozenset({self.value(field)}))
 
     def value(self, field: Field) -> Value:
         kind, token = self.next()
@@ -203,6 +205,20 @@ class _Parser:
         if value is None:
             raise WhereError(_complaint(f"{token} does not suit {field.name}"))
         return value
+
+
+def _gathered(parts: list[Expression]) -> list[Expression]:
+    """Alternatives with every ``IN`` of one field made one: asking for many names takes one look each row."""
+    gathered: dict[str, Predicate] = {}
+    others: list[Expression] = []
+    for part in parts:
+        if isinstance(part, Predicate) and part.operator == "IN":
+            before = gathered.get(part.field.name)
+            values = part.values | before.values if before else part.values
+            gathered[part.field.name] = Predicate(part.field, "IN", values)
+        else:
+            others.append(part)
+    return [*gathered.values(), *others]
 
 
 def _fields_of(expression: Expression) -> Iterator[str]:
@@ -233,22 +249,15 @@ def _comparable(field: Field, held: Any) -> Value | None:
 
 def _holds(predicate: Predicate, held: Any) -> bool:
     operator = predicate.operator
-    wanted: Any = predicate.values[0]
+    if operator == "IN":
+        return held in predicate.values
+    wanted: Any = next(iter(predicate.values))
     if predicate.field.name == "modifiedDate" and operator == ">":
         operator = ">="  # seen live (L)
     if operator.endswith("LIKE"):
         is_like = _pattern(wanted).fullmatch(held) is not None
         return is_like != operator.startswith("NOT")
-    checks: dict[str, bool] = {
-        "IN": held in predicate.values,
-        "=": held == wanted,
-        "<>": held != wanted,
-        ">": held > wanted,
-        "<": held < wanted,
-        ">=": held >= wanted,
-        "<=": held <= wanted,
-    }
-    return checks[operator]
+    return bool(_COMPARISONS[operator](held, wanted))
 
 
 def _pattern(like: str) -> re.Pattern[str]:

@@ -63,7 +63,7 @@ class Credentials(BaseModel):
     api_key: Annotated[SecretStr, BeforeValidator(_trim_secret)] = Field(
         min_length=1, max_length=500, title="API key"
     )
-    """The shop's API key; sent as x-api-key with every call (H)."""
+    """The shop's API key; sent as x-api-key with every call. By ReturnGO's own text, not tried live."""
     hint_token: SecretStr = Field(default=SecretStr(""), min_length=16, max_length=200, title="Webhook token")
     """The unguessable part of the address for ReturnGO's webhooks. Left out, the hub makes one up."""
 
@@ -74,25 +74,29 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     shop_name: Domain = Field(min_length=1, max_length=250, title="Shop name")
-    """The shop's permanent domain, like shop.myshopify.com; sent as x-shop-name with every call (H)."""
+    """The shop's permanent domain, like shop.myshopify.com, sent as x-shop-name. By ReturnGO's own text,
+    not tried live."""
     base_url: RemoteUrl = LIVE_BASE_URL
-    """Where the API is (H). Change it only to use a sandbox; https is required except on this machine."""
+    """Where the API is, by ReturnGO's own text, not tried live. Change it only for a sandbox; https except
+    on this machine."""
     poll_interval_s: int = Field(default=300, ge=1, le=86_400)
-    """Seconds from one look for changed RMAs to the next. 300 spends 288 of the 2,000 calls a day (H)."""
+    """Seconds from one look for changed RMAs to the next. 300 spends 288 of the 2,000 calls a day that
+    ReturnGO's text names."""
     overlap_s: int = Field(default=300, ge=0, le=86_400)
-    """Seconds each look reaches back behind the newest change seen; how late one may show is unknown (U)."""
+    """Seconds each look reaches back behind the newest change seen; how late one may show is not known."""
     credit_from: Annotated[AwareDatetime | None, BeforeValidator(_read_time)] = None
     """RMAs approved before are recorded as skipped, not credited. Default the moment of connecting."""
     list_rows: ListRows = ListRows.SUMMARY
-    """full takes RMAs in from the list, without a call for each; whether rows carry all is unknown (U)."""
+    """full takes RMAs in from the list, without a call for each; whether rows carry all is not known."""
     comment: bool = True
-    """Write the credit note's reference into the RMA's timeline on ReturnGO (H that comments exist)."""
+    """Write the credit note's reference into the RMA's timeline on ReturnGO, in a comment. Not tried live."""
     comment_on_validation: bool = True
     """Write into the RMA's timeline on ReturnGO what the warehouse received."""
     comment_body: CommentBody = CommentBody.COMMENT
-    """The body's member with a comment's text: comment was seen in one client (M), else unknown (U)."""
+    """The body's member with a comment's text: comment was seen in one client; nothing else is known."""
     update_shipment: bool = True
-    """Set a shipment to Validated once every item on it is validated as returned, along allowed moves (H)."""
+    """Set a shipment to Validated once every item on it is validated as returned, along allowed moves. Not
+    tried live."""
 
 
 SCHEMA = PlatformSchema(

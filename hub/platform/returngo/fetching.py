@@ -82,6 +82,7 @@ async def take_in(hub: Hub, opened: OpenedPlatform, event: IncomingEvent) -> boo
         event,
         source=source_of(row),
         credit_from=opened.settings.credit_from,
+        is_read_now=True,
     )
     return not (accepted.duplicate or accepted.is_talk)
 

@@ -44,7 +44,7 @@ def open_platform(hub: Hub, row: Connection, http: aiohttp.ClientSession, claim:
         http=http,
         clock=hub.clock,
         secrets=secrets_of(credentials),
-        before_write=claim.check,
+        before_write=claim.check_lasting,
     )
     view = hookspecs.Connection(
         name=row.name, credentials=credentials, settings=settings, http=session, now=hub.clock.now

@@ -51,7 +51,7 @@ async def work(hub: Hub, http: aiohttp.ClientSession, connection_id: str, *, own
         await _read_or_tell(hub, opened, held)
         await row.refresh_from_db(fields=["is_paused", "removed_at"])
         if not row.is_paused and row.removed_at is None:
-            await send_due(hub, row, held, sender(opened), platform_wait)
+            await send_due(hub, row, held, sender(hub, opened), platform_wait)
         return True
 
 

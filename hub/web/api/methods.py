@@ -69,6 +69,12 @@ async def set_method(call: Call, found: ReturnMethod | str) -> Reply:
     return await show_method(call, await methods.get(call.store, row.name))
 
 
+async def remove_method(_: Call, row: ReturnMethod) -> Reply:
+    """Forget a return method; returns that name it then need a person."""
+    await methods.remove(row)
+    return Reply(value={"name": row.name})
+
+
 async def _made(call: Call, name: str, given: models.ReturnMethodSet) -> ReturnMethod:
     if "If-Match" in call.request.headers:
         raise NotFoundError(
@@ -87,7 +93,7 @@ def _check_type(row: ReturnMethod, given: models.ReturnMethodSet) -> None:
         raise ConflictError(
             f"set return method {row.name!r}: it is of type {row.type}",
             why="a method's type is what the returns platform says it is, and does not change",
-            fix="leave `type` out; or remove the method with `hub methods remove` and make it anew",
+            fix="leave `type` out; or DELETE the method and make it anew",
         )
 
 
@@ -118,5 +124,13 @@ ROUTES = (
         answer=models.ReturnMethod,
         gives_tag=True,
         heeds_match=True,
+    ),
+    Route(
+        method="DELETE",
+        path="/v1/return-methods/{name}",
+        need=Need.WRITE,
+        of=find,
+        act=remove_method,
+        answer=models.ReturnMethodRemoved,
     ),
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
@@ -92,9 +93,16 @@ def install(app: web.Application, ring: Callable[[], None]) -> None:
         ring: tells the engine of this process that rows have changed; :func:`ring` calls it.
     """
     app[_RING] = ring
-    environment = aiohttp_jinja2.setup(
-        app,
+    app[aiohttp_jinja2.APP_KEY] = _templates()
+    app.on_response_prepare.append(_add_headers)
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    """One for all applications of a process: to compile a template takes far longer than to fill it."""
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("hub.web"),
+        autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -102,7 +110,7 @@ def install(app: web.Application, ring: Callable[[], None]) -> None:
     environment.filters |= {"ago": _ago, "exact": words.exact, "iso": words.iso, "sentence": words.sentence}
     environment.filters |= {"counted": words.counted, "span": words.span, "address": words.address}
     environment.filters |= {"update_kind": words.update_kind, "segment": words.segment, "advice": _advice}
-    app.on_response_prepare.append(_add_headers)
+    return environment
 
 
 def render(

@@ -66,8 +66,7 @@ class Typed:
 
 def fields_of(schema: Schema) -> list[Field]:
     """Every input that a connection to this ERP or platform has, credentials first."""
-    made = [_field(schema, schema.credentials, name) for name in schema.credentials.model_fields]
-    made += [_field(schema, schema.settings, name) for name in schema.settings.model_fields]
+    made = [*_fields(schema, schema.credentials), *_fields(schema, schema.settings)]
     return sorted(made, key=lambda each: (not each.is_main, not each.is_credential))
 
 
@@ -124,8 +123,12 @@ def shown(value: Any) -> str:
     return json.dumps(value, indent=2) if isinstance(value, dict) else str(value)
 
 
-def _field(schema: Schema, model: type[BaseModel], name: str) -> Field:
+def _fields(schema: Schema, model: type[BaseModel]) -> list[Field]:
     described = model.model_json_schema()
+    return [_field(schema, model, described, name) for name in model.model_fields]
+
+
+def _field(schema: Schema, model: type[BaseModel], described: Mapping[str, Any], name: str) -> Field:
     part = described["properties"][name]
     kind, options, part = _kind(name, part, described.get("$defs", {}))
     is_credential = model is schema.credentials

@@ -188,7 +188,7 @@ async def pause(request: web.Request) -> web.Response:
 async def resume(request: web.Request) -> web.Response:
     """Goes on with what has piled up."""
     row = await _hook(request)
-    count = await webhooks.resume(row)
+    count = await webhooks.resume(request.app[HUB], row)
     return done(request, _place_of(row), f"{row.name} goes on; {counted(count, 'message')} to send.")
 
 

@@ -90,7 +90,35 @@ _AS_BUTTONS = (
     (_commands("deliveries retry"), _Button("press", "“Try again”")),
     (_commands("deliveries edit"), _Button("press", "“Edit and try again”")),
     (_commands("deliveries resolve"), _Button("choose", "“I have dealt with this myself”")),
+    (_commands("deliveries (?:list|show)"), _Button("open", "Returns", "/returns")),
+    (_commands("rmas (?:list|show)"), _Button("open", "Returns", "/returns")),
     (_commands("methods"), _Button("open", "Settings, Return methods", "/settings/methods")),
+    (_commands("events secrets"), _Button("open", "Settings, Events and webhooks", "/settings/events")),
+    (
+        _commands(r"webhooks resume (?P<name>[\w.-]+)"),
+        _Button("press", "“Resume” at {name}", "/settings/webhooks/{name}"),
+    ),
+    (
+        _commands(r"webhooks replay (?P<name>[\w.-]+)"),
+        _Button("press", "“Send what was given up again” at {name}", "/settings/webhooks/{name}"),
+    ),
+    (
+        _commands(r"connections resume (?P<name>[\w.-]+)"),
+        _Button("press", "“Resume” at {name}", "/integrations/{name}"),
+    ),
+    (
+        _commands(r"platforms resume (?P<name>[\w.-]+)"),
+        _Button("press", "“Resume” at {name}", "/sources/{name}"),
+    ),
+    (
+        _commands(r"platforms \w+ (?P<name>[\w.-]+)"),
+        _Button("open", "Integrations, {name}", "/sources/{name}"),
+    ),
+    (_commands(r"platforms \w+"), _Button("open", "Integrations", "/integrations")),
+    (
+        _commands(r"poll (?P<name>[\w.-]+)"),
+        _Button("press", "“Ask for received goods now” at {name}", "/integrations/{name}"),
+    ),
     (
         _commands(r"(?:connections|mapping) \w+ (?P<name>[\w.-]+)"),
         _Button("open", "Integrations, {name}", "/integrations/{name}"),
@@ -148,6 +176,7 @@ def update_kind(kind: str) -> str:
         UpdateKind.ITEM_VALIDATED: "Items have come back",
         UpdateKind.VALIDATION_COMPLETED: "Everything has come back",
         UpdateKind.VALIDATION_FLAGGED: "The goods need a person",
+        UpdateKind.VALIDATION_CLEARED: "The goods need nobody any more",
     }
     return words.get(kind, kind)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """One hub for all tests here; each uses names of its own."""
     place = Home(tmp_path_factory.mktemp("access"))
-    place.ok("init")
+    place.make_ready()
     return place
 
 

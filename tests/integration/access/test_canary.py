@@ -113,7 +113,7 @@ def test_no_secret_is_anywhere_but_where_it_belongs(tmp_path: Path) -> None:
     watched = Watched(Home(tmp_path / "hub", HUB_EGRESS_ALLOW="127.0.0.0/8"))
     watched.secrets |= {"password": PASSWORD, "erp": ERP_KEY, "platform": PLATFORM_KEY}
     watched.secrets |= {"events": EVENTS, "webhook": WEBHOOK}
-    link = watched.shown_once("init")["sign_in_link"]["path"]
+    link = watched.home.make_ready()["sign_in_link"]["path"]
     with SandboxProcess(Home(tmp_path / "sandbox")) as sandbox, HubProcess(watched.home) as hub:
         _plant(watched, sandbox)
         _sign_in(watched, hub.url, link)

@@ -22,6 +22,7 @@ from hub.merchant import connections, event_secrets, stores
 from hub.store.models import Connection, EventSecret, Store
 from hub.store.people import AuditEntry
 from hub.store.sealing import Sealer
+from tests.support.engines import on_both
 from tests.support.forked import Commands
 
 if TYPE_CHECKING:
@@ -79,13 +80,19 @@ async def test_a_hub_that_runs_takes_the_new_key_up_and_an_old_backup_opens(plac
     assert place.key_file.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("point", [each for each in CrashPoint if each.startswith("rotate.")])
+@pytest.mark.parametrize(
+    ("database_url", "point"),
+    on_both([(each,) for each in CrashPoint if each.startswith("rotate.")]),
+    indirect=["database_url"],
+)
 async def test_killed_while_rotating_everything_opens_and_the_next_run_finishes(
-    place: Environment, point: CrashPoint
+    place: Environment, database_url: str, point: CrashPoint
 ) -> None:
+    place = place.model_copy(update={"database_url": database_url})
     async with open_hub(place) as running:
         await fill(running, MANY)
-    killed = Commands(home=place.home).start("keys", "rotate", crash_at=point)
+    commands = Commands(home=place.home, variables={"HUB_DATABASE_URL": database_url})
+    killed = commands.start("keys", "rotate", crash_at=point)
     assert await killed.ended() == -signal.SIGKILL
     made = place.read_keys()
     assert len(made) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -45,4 +46,12 @@ async def open_program(environment: Environment) -> AsyncIterator[Program]:
 @pytest.fixture
 async def api(ready: Environment) -> AsyncIterator[Program]:
     async with open_program(ready) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def allowing_api(ready: Environment) -> AsyncIterator[Program]:
+    """One whose hub may call addresses on this machine."""
+    allowing = ready.model_copy(update={"egress_allow": (ip_network("127.0.0.0/8"),)})
+    async with open_program(allowing) as opened:
         yield opened

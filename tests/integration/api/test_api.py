@@ -6,16 +6,22 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from hub.access import audit
 from hub.access.principal import Scope
+from hub.inbound.signature import new_secret
 from hub.mapping.exact_json import write_json
-from hub.merchant import stores
+from hub.merchant import platforms, stores
+from hub.platform.returngo.opening import read_credentials
 from hub.store.models import Connection, Delivery
 from tests.support.documents import rma, unit
 from tests.support.processes import Home
 
 if TYPE_CHECKING:
     from tests.integration.api.program import Program
+
+KIND = "rma.validation.cleared"
 
 
 async def printed(api: Program, *arguments: str) -> Any:
@@ -250,3 +256,64 @@ async def test_a_token_of_one_store_sees_that_store(api: Program) -> None:
     assert (await api.get("/v1/rmas?store=mine"))["items"] == []
     made = await merchant.ask("PUT", "/v1/return-methods/A", {"type": "ship_with_any_carrier"})
     assert (made.status, (await api.ask("GET", "/v1/return-methods/A")).status) == (200, 404)
+
+
+async def test_a_webhook_lives_from_made_to_removed_and_its_secret_is_never_answered(
+    allowing_api: Program,
+) -> None:
+    api = allowing_api
+    secret = new_secret()
+    new = {"url": "http://127.0.0.1:9/hooks", "secret": secret, "name": "my shop", "events": [KIND]}
+    made = await api.ask("POST", "/v1/webhooks", new, Idempotency_Key="hook-1")
+    assert (made.status, made.headers["Location"]) == (201, "/v1/webhooks/my%20shop")
+    assert (await api.ask("POST", "/v1/webhooks", new, Idempotency_Key="hook-1")).json == made.json
+    assert (await api.ask("POST", "/v1/webhooks", new)).status == 409
+    path = made.headers["Location"]
+    shown = await api.get(path)
+    assert (shown["events"], shown["body"], shown["health"]) == ([KIND], "full", "ok")
+    assert (await api.get("/v1/webhooks"))["items"] == [shown] == await printed(api, "webhooks", "list")
+    assert (await api.ask("POST", f"{path}/pause")).json == {"name": "my shop", "is_paused": True}
+    assert (await api.get(path))["health"] == "paused"
+    resumed = {"name": "my shop", "is_paused": False, "waiting": 0}
+    assert (await api.ask("POST", f"{path}/resume")).json == resumed
+    assert secret not in json.dumps([made.json, shown])
+    assert (await api.ask("DELETE", path)).json == {"name": "my shop", "missed": 0}
+    assert (await api.ask("GET", path)).status == 404
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"secret": "short"}, {"url": "ftp://example.com"}, {"events": ["rma.nothing"]}, {"secret": None}],
+)
+async def test_a_webhook_that_cannot_be_is_refused(allowing_api: Program, wrong: dict[str, Any]) -> None:
+    new = {"url": "http://127.0.0.1:9/hooks", "secret": new_secret()}
+    told = await allowing_api.ask("POST", "/v1/webhooks", new | wrong)
+    assert told.status in {400, 422}
+    assert told.json["fix"]
+    assert (await allowing_api.get("/v1/webhooks"))["items"] == []
+
+
+async def test_a_platform_is_shown_paused_and_resumed(api: Program) -> None:
+    values = {"shop_name": "shop.example.com", "api_key": "k-123456"}
+    await platforms.add(api.stage.hub, api.stage.store, "shop", values, should_check=False)
+    assert (await api.get("/v1/platforms"))["items"] == await printed(api, "platforms", "list")
+    shown = await api.get("/v1/platforms/shop")
+    assert (shown["settings"]["shop_name"], shown["credentials"]["api_key"]) == (
+        "shop.example.com",
+        "********",
+    )
+    token = read_credentials(api.stage.hub, await Connection.get(name="shop")).hint_token.get_secret_value()
+    assert token not in json.dumps(shown), "whoever knows the address of its webhooks can make the hub look"
+    assert (await api.ask("POST", "/v1/platforms/shop/pause")).json == {"name": "shop", "is_paused": True}
+    assert (await api.get("/v1/platforms/shop"))["health"] == "paused"
+    assert (await api.ask("POST", "/v1/platforms/shop/resume")).json == {"name": "shop", "is_paused": False}
+    assert (await api.ask("GET", "/v1/platforms/other")).status == 404
+    reader = await api.other(Scope.READ)
+    assert (await reader.ask("POST", "/v1/platforms/shop/pause")).status == 403
+
+
+async def test_a_return_method_is_forgotten(api: Program) -> None:
+    path = "/v1/return-methods/UPS%20label"
+    assert (await api.ask("DELETE", path)).json == {"name": "UPS label"}
+    assert (await api.ask("GET", path)).status == 404
+    assert (await api.ask("DELETE", path)).status == 404

@@ -87,6 +87,10 @@ async def test_methods_are_what_each_path_has(api: Program) -> None:
             told = await api.ask(method, path)
             check(told, 405, "http")
             assert set(told.headers["Allow"].split(",")) == methods, path
+            assert all(each in told.json["fix"] for each in methods), path
+    told = await api.ask("POST", "/v1/rmas", {})
+    assert (told.status, told.json["detail"]) == (405, "POST is not for this address")
+    assert "POST /v1/events" in told.json["fix"]
     full, head = await api.ask("GET", "/v1/rmas"), await api.ask("HEAD", "/v1/rmas")
     assert (head.status, head.json) == (200, None)
     assert head.headers["Content-Length"] == full.headers["Content-Length"]

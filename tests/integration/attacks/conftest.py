@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.postgres import delete_rows
 from tests.support.stage import open_stage
 
 if TYPE_CHECKING:
@@ -19,3 +20,10 @@ if TYPE_CHECKING:
 async def stage(ready: Environment) -> AsyncIterator[Stage]:
     async with open_stage(ready) as opened:
         yield opened
+
+
+@pytest.fixture
+async def emptied(migrated_postgres: str) -> str:
+    """The address of a PostgreSQL database that is up to date and without rows."""
+    await delete_rows(migrated_postgres)
+    return migrated_postgres

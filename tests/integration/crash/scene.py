@@ -1,4 +1,4 @@
-"""A data folder that hub processes are killed in, with a sandbox of Cin7 Omni that outlives them."""
+"""A hub whose processes are killed, on SQLite or PostgreSQL, and a sandbox of Cin7 Omni outliving them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import sqlite3
 from collections import Counter
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import psycopg
 
 from connectors.cin7_omni.marker import marked_rma
 from connectors.cin7_omni.sandbox import Cin7Sandbox
@@ -21,6 +23,8 @@ from hub.inbound.accept import accept
 from hub.merchant import connections, methods, stores
 from hub.registry import Registry
 from hub.rma import MethodType
+from hub.store import epochs
+from hub.store.mark import mark_of, write_mark
 from hub.testing.faults import parse_fault
 from hub.testing.serving import SandboxServer
 from tests.support import documents
@@ -35,6 +39,10 @@ if TYPE_CHECKING:
     from hub.core import Hub
 
 TIMEOUT_S = 45.0
+SERVE = ("serve", "--port", "0")
+OUR_TABLES = """
+SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE 'procrastinate%'
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +53,14 @@ class Scene:
     sandbox: Cin7Sandbox
     connection_id: str
 
+    engine: ClassVar[tuple[str, ...]] = SERVE
+    """The command whose process works."""
+
     @property
     def commands(self) -> Commands:
         networks = ",".join(str(each) for each in self.environment.egress_allow)
-        return Commands(home=self.environment.home, variables={"HUB_EGRESS_ALLOW": networks})
+        variables = {"HUB_EGRESS_ALLOW": networks, "HUB_DATABASE_URL": self.environment.database_url}
+        return Commands(home=self.environment.home, variables=variables)
 
     @property
     def database(self) -> Path:
@@ -92,13 +104,28 @@ class Scene:
             self.database.with_name(self.database.name + suffix).unlink(missing_ok=True)
         shutil.copyfile(copy, self.database)
 
+    async def work_and_forget(self, *, is_noticed: bool) -> None:
+        """Works, and then has the database forget it, as one that is restored from a backup.
+
+        Args:
+            is_noticed: False is as if the database's whole disk had been put back.
+        """
+        backup = self.back_up()
+        await self.work()
+        self.restore(backup)
+        if not is_noticed:
+            write_mark(mark_of(self.database), epoch="", attempt=0)
+
+    def bury_the_dead(self) -> None:
+        """Has the time pass until a killed process counts as dead; at once where a lock tells."""
+
     def is_sent(self) -> bool:
         """There are deliveries, and every one has its document."""
-        return self.rows("SELECT count(*) > 0 AND min(status = 'done') FROM delivery") == [(1,)]
+        return [status for (status,) in self.rows("SELECT DISTINCT status FROM delivery")] == ["done"]
 
     def is_settled(self) -> bool:
         """Every delivery has its document and every return its goods."""
-        return self.is_sent() and self.rows("SELECT min(validation = 'full') FROM rma") == [(1,)]
+        return self.is_sent() and self.rows("SELECT DISTINCT validation FROM rma") == [("full",)]
 
     def is_told(self) -> bool:
         """Nothing is on its way to anybody."""
@@ -154,6 +181,40 @@ class Scene:
             await asyncio.gather(task, return_exceptions=True)
 
 
+@dataclass(frozen=True, kw_only=True)
+class PostgresScene(Scene):
+    """The same on PostgreSQL, where `hub worker` works."""
+
+    reading: psycopg.Connection[tuple[Any, ...]]
+
+    engine = ("worker",)
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        return self.reading.execute(statement.encode()).fetchall()
+
+    def bury_the_dead(self) -> None:
+        self.reading.execute("UPDATE connection SET claim_expires_at = now() - interval '1 second'")
+        self.reading.execute("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 minute'")
+
+    async def work_and_forget(self, *, is_noticed: bool) -> None:
+        tables = [name for (name,) in self.rows(OUR_TABLES)]
+        self.reading.execute("CREATE SCHEMA backup")
+        for each in tables:
+            self.reading.execute(f"CREATE TABLE backup.{each} AS TABLE public.{each}".encode())
+        await self.work()
+        with self.reading.transaction():
+            # The keys between tables are not looked at meanwhile.
+            self.reading.execute("SET LOCAL session_replication_role = replica")
+            for each in tables:
+                self.reading.execute(f"DELETE FROM public.{each}".encode())  # noqa: S608 - our own name
+                self.reading.execute(f"INSERT INTO public.{each} TABLE backup.{each}".encode())
+            self.reading.execute("DROP SCHEMA backup CASCADE")
+        if is_noticed:
+            # PostgreSQL has no mark: who restores it says so, with `hub restore`.
+            async with self.hub() as hub:
+                await epochs.begin(hub.clock, "restored")
+
+
 @asynccontextmanager
 async def open_scene(
     home: Path,
@@ -161,11 +222,23 @@ async def open_scene(
     *,
     has_unique_references: bool = True,
     seed: int = 7,
+    database_url: str = "",
 ) -> AsyncIterator[Scene]:
-    """A data folder with a connection to a sandbox, for the block; looks and polls are short unless given."""
-    environment = Environment(home=home, egress_allow=(ipaddress.ip_network("127.0.0.0/8"),))
+    """A hub with a connection to a sandbox, for the block; looks and polls are short unless given.
+
+    Args:
+        home: its data folder.
+        settings: of the connection.
+        has_unique_references: whether the ERP refuses a second note of the same reference.
+        seed: of the sandbox.
+        database_url: of a PostgreSQL database that is up to date and without rows; empty for SQLite.
+    """
+    environment = Environment(
+        home=home, database_url=database_url, egress_allow=(ipaddress.ip_network("127.0.0.0/8"),)
+    )
     environment.write_key()
-    put_database(environment)
+    if environment.is_sqlite:
+        put_database(environment)
     sandbox = Cin7Sandbox(seed, quota=(), has_unique_references=has_unique_references)
     async with SandboxServer(sandbox) as server:
         values = {**sandbox.settings(server.url), **sandbox.credentials}
@@ -178,4 +251,9 @@ async def open_scene(
                 method = await methods.add(store, name, MethodType(kind))
                 if kind != MethodType.NO_SHIPMENT_REQUIRED:
                     await methods.point_at(method, added.row, None)
-        yield Scene(environment=environment, sandbox=sandbox, connection_id=added.row.id)
+        what: dict[str, Any] = {"environment": environment, "sandbox": sandbox, "connection_id": added.row.id}
+        if environment.is_sqlite:
+            yield Scene(**what)
+            return
+        with psycopg.connect(database_url, autocommit=True) as reading:
+            yield PostgresScene(**what, reading=reading)

@@ -13,7 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from hub.errors import RetriableError
 from hub.merchant import connections
 from hub.merchant.health import health
-from hub.store.models import Connection
+from hub.outcomes import Verdict
+from hub.store.models import Attempt, Connection, Delivery
 from hub.web.server import is_loopback, make_app
 from tests.support.documents import rma, sample
 
@@ -84,6 +85,45 @@ async def test_a_delivery_over_no_connection_and_a_removed_one_are_counted(stage
     assert figures[of_main("hub_deliveries", status="done")] == 1
     assert figures[of_main("hub_deliveries", connection="", status="skipped")] == 1
     assert of_main("hub_connection_paused") not in figures
+
+
+async def test_attempts_of_the_last_minutes_are_counted_by_what_came_of_them(stage: Stage) -> None:
+    await stage.submit(rma("900", order_name="#900"))
+    await stage.settle()
+    stage.time.set_forward(timedelta(minutes=10))
+    # As after months, of which only the last minutes are to be read.
+    delivery = await Delivery.get()
+    long_ago = (await Attempt.get()).started_at
+    old = [
+        Attempt(
+            delivery=delivery,
+            number=number,
+            reference="",
+            mapping_version=1,
+            claim_token="",
+            started_at=long_ago,
+            verdict=Verdict.RETRY,
+        )
+        for number in range(2, 5000)
+    ]
+    await Attempt.bulk_create(old, batch_size=500)
+    for number in ("901", "902"):
+        await stage.submit(rma(number, order_name=f"#{number}"))
+    stage.fault("drop_after_write:times=1,on=POST")
+    await stage.work()
+    await Attempt.create(
+        delivery=delivery,
+        number=5000,
+        reference="",
+        mapping_version=1,
+        claim_token="",
+        started_at=stage.hub.clock.now(),
+    )
+    found = {key: number for key, number in (await scraped(stage)).items() if key[0] == "hub_recent_attempts"}
+    assert found == {
+        of_main("hub_recent_attempts", verdict="in_doubt"): 2,
+        of_main("hub_recent_attempts", verdict="none"): 1,
+    }
 
 
 async def test_polls_that_fail_from_the_first_on_are_seen_by_their_age(stage: Stage) -> None:

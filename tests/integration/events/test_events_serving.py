@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tests.integration.events.door import Answer
 
-BURST = 200
+BURST = 400
 IDS = [str(1000 + number) for number in range(BURST)]
 
 

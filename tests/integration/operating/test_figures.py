@@ -99,7 +99,7 @@ async def test_names_follow_the_convention_and_labels_are_few(shop: Shop) -> Non
         assert metric.documentation.endswith(".")
         assert (metric.type == "gauge") != metric.name.endswith("_total") or metric.type == "histogram"
         for sample in metric.samples:
-            known = {"store", "connection", "status", "window_seconds", "answer", "le"}
+            known = {"store", "connection", "status", "window_seconds", "answer", "verdict", "le"}
             assert sample.labels.keys() <= known
 
 

@@ -13,7 +13,7 @@ from connectors.cin7_omni.sandbox import Cin7Sandbox
 from hub.dispatch.http import client_session
 from hub.dispatch.work import work
 from hub.inbound.accept import accept
-from hub.merchant import connections, platforms, reports, stores
+from hub.merchant import connections, health, platforms, reports, stores
 from hub.platform.returngo.sandbox import ReturnGoSandbox
 from hub.store.models import Connection, Delivery, ReturnMethod
 from hub.testing.faults import parse_fault
@@ -126,6 +126,8 @@ async def test_nothing_is_sent_before_the_connection_is_switched_on(fresh: Fresh
     await fresh.work()
     assert fresh.writes == []
     assert "Being set up" in (await fresh.browser.get("/integrations")).text
+    (problem,) = (await health.health(fresh.site.hub, await fresh.connection())).problems
+    assert "finish it under Integrations" in problem, "for hub doctor"
     assert "1 return, sent as soon as it is on" in (await fresh.browser.get("/integrations/main/on")).text
     # Not by the button of a paused connection either: that leads to the review.
     assert await fresh.send("/integrations/main/resume") == "/integrations/main/on"

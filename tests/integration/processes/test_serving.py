@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 import urllib.error
@@ -24,7 +25,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Home, HubP
     folder = tmp_path_factory.mktemp("serving")
     home = Home(folder / "hub")
     with SandboxProcess(Home(folder / "sandbox")) as sandbox:
-        home.ok("init")
+        home.make_ready()
         with HubProcess(home) as hub:
             home.connect(sandbox, poll_interval_s="1")
             yield home, hub, sandbox
@@ -138,7 +139,7 @@ def test_second_hub_on_the_file_is_refused(place: Place) -> None:
 def test_port_in_use_is_refused(place: Place, tmp_path: Path) -> None:
     _, hub, _ = place
     other = Home(tmp_path)
-    other.ok("init")
+    other.make_ready()
     refused = other.run("serve", f"--port={hub.url.rpartition(':')[2]}")
     assert refused.code == 6
     assert "--port" in refused.err
@@ -185,8 +186,14 @@ def test_with_another_key_nothing_is_sent_and_the_connection_says_why(
 ) -> None:
     home.connect(sandbox)
     home.ok("rmas", "submit", str(write(tmp_path, sample("one_item"))))
-    (home.folder / "secret.key").unlink()
+    key = home.folder / "secret.key"
+    key.unlink()
+    refused = home.run("init")
+    assert (refused.code, key.exists()) == (3, False)
+    assert "copy secret.key" in refused.err
+    key.write_text(base64.b64encode(bytes(32)).decode())
     home.ok("init")
+    assert "sealed with key" in home.run("doctor").err
     with HubProcess(home):
 
         def last_error() -> str:

@@ -15,6 +15,7 @@ from hub.platform.returngo.sandbox import ReturnGoSandbox
 from hub.testing.serving import SandboxServer
 from tests.integration.crash.scene import open_scene
 from tests.support.documents import rma, unit
+from tests.support.engines import on_both
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,10 +31,16 @@ POINTS = [
 """The fourth answer is about the goods: a comment and a shipment are written, and not known to be."""
 
 
-@pytest.mark.parametrize("point", POINTS)
-async def test_killed_between_reading_and_telling(tmp_path: Path, point: str) -> None:
+@pytest.mark.parametrize(
+    ("database_url", "point"), on_both([(each,) for each in POINTS]), indirect=["database_url"]
+)
+async def test_killed_between_reading_and_telling(tmp_path: Path, database_url: str, point: str) -> None:
     returngo = ReturnGoSandbox()
-    async with open_scene(tmp_path) as scene, SandboxServer(returngo) as server, scene.warehouse():
+    async with (
+        open_scene(tmp_path, database_url=database_url) as scene,
+        SandboxServer(returngo) as server,
+        scene.warehouse(),
+    ):
         async with scene.hub() as hub:
             values = {**returngo.settings(server.url), **returngo.credentials, "poll_interval_s": "1"}
             await platforms.add(hub, await stores.get(), "shop", values, should_check=False)
@@ -43,11 +50,12 @@ async def test_killed_between_reading_and_telling(tmp_path: Path, point: str) ->
             document = rma(number, item, status="Pending", order_name=f"#{number}", shipments=[shipment])
             returngo.add(json.loads(write_json(document)))
             returngo.set_status(number, "Approved")
-        assert await scene.commands.start("serve", "--port", "0", crash_at=point).ended() == -signal.SIGKILL
-        serving = scene.commands.start("serve", "--port", "0")
+        assert await scene.commands.start(*scene.engine, crash_at=point).ended() == -signal.SIGKILL
+        scene.bury_the_dead()
+        working = scene.commands.start(*scene.engine)
         await scene.until(lambda: bool(scene.rows("SELECT 1 FROM delivery")))
         await scene.until(lambda: scene.is_settled() and scene.is_told())
-        await serving.kill()
+        await working.kill()
         scene.check_one_each(*RMAS)
         for number in RMAS:
             held = returngo.books.need(number)

@@ -8,7 +8,8 @@ import pytest
 
 from hub.core import open_hub
 from hub.errors import ConflictError, EventError
-from hub.inbound.accept import Accepted, accept
+from hub.inbound.accept import accept
+from hub.inbound.arriving import Accepted
 from hub.merchant import deliveries, methods, stores
 from hub.outcomes import Status, ValidationState
 from hub.routing import Decision
@@ -271,3 +272,22 @@ async def test_retry_routes_anew_by_the_settings_as_they_are_now(
     await deliveries.retry(hub.clock, await Delivery.get())
     row = await Delivery.get()
     assert (row.status, row.connection_id, row.location_id) == (Status.PENDING, connection.id, "3")
+
+
+@pytest.mark.parametrize("is_read_now", [True, False])
+async def test_what_was_read_just_now_counts_also_when_it_stood_so_before(
+    submit: Submit, is_read_now: bool
+) -> None:
+    """A platform that gives no times: approved, cancelled, and approved again to the letter."""
+    approved, cancelled = rma(), rma(status="Canceled")
+    del approved["lastUpdated"], cancelled["lastUpdated"]
+    for document in (approved, cancelled):
+        await submit(document, is_read_now=is_read_now)
+    assert (await Delivery.get()).status is Status.SKIPPED
+    again = await submit(approved, is_read_now=is_read_now)
+    assert again.duplicate is not is_read_now
+    # A file that is submitted a second time may be an old one, and starts nothing.
+    assert (await Delivery.get()).status is (Status.PENDING if is_read_now else Status.SKIPPED)
+    before = await counts()
+    assert (await submit(approved, is_read_now=is_read_now)).duplicate is True
+    assert await counts() == before

@@ -5,6 +5,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,8 @@ from standardwebhooks import WebhookVerificationError
 
 from hub.errors import ConfigError, NotFoundError, UsageError
 from hub.inbound.signature import new_secret
-from hub.merchant import webhooks
+from hub.merchant import deliveries, webhooks
+from hub.sending.due import due_receivers
 from hub.store import epochs
 from hub.store.database import client
 from hub.store.models import Connection, SendingStatus, TimelineEntry
@@ -138,7 +140,7 @@ async def test_410_pauses_it_and_what_waits_goes_on_when_a_person_resumes_it(off
     assert office.row.is_paused
     assert "410" in office.row.pause_reason
     office.receiver.answer = lambda _: None
-    assert await webhooks.resume(office.row) == 2
+    assert await webhooks.resume(office.stage.hub, office.row) == 2
     await office.settle()
     assert sorted(office.receiver.taken.values()) == [1, 1]
 
@@ -207,6 +209,35 @@ async def test_a_subscriber_that_never_answers_does_not_slow_the_erp(
     await sending
     [row, *_] = await office.sendings()
     assert "no answer in 0.3 s" in row.reason
+
+
+async def test_whoever_resumes_it_need_not_wait_for_the_next_try(office: Office) -> None:
+    office.receiver.answer = lambda _: status(500)
+    await office.credit("900")
+    await office.work()
+    await office.work()
+    assert len(office.receiver.got) == 1
+    office.receiver.answer = lambda _: None
+    assert await webhooks.resume(office.stage.hub, office.row) == 1
+    await office.work()
+    assert len(office.receiver.got) == 2
+    assert not await office.sendings(status=SendingStatus.PENDING)
+
+
+async def test_one_time_out_ends_the_turn_and_the_others_get_theirs_later(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.webhooks.work.ANSWER_WITHIN_S", 0.3)
+    office.receiver.delay_s = 60.0
+    await office.credit("900", "901", "902")
+    await office.work()
+    await office.work()
+    assert len(office.receiver.got) == 1
+    assert not await due_receivers(office.stage.time.now()), "nobody works on it before it is tried again"
+    office.receiver.delay_s = 0.0
+    office.stage.time.set_forward(timedelta(minutes=3))
+    await office.work()
+    assert {each.rma_id for each in office.receiver.got} == {"900", "901", "902"}
 
 
 async def test_a_try_is_on_disk_before_its_first_byte(office: Office) -> None:
@@ -339,13 +370,18 @@ async def test_an_address_that_leads_inside_later_is_not_called(office: Office) 
     assert "not a public address" in row.reason
 
 
-async def test_what_a_restored_hub_tells_again_has_its_old_ids(office: Office) -> None:
+@pytest.mark.parametrize("came", [1, 2])
+async def test_what_a_restored_hub_tells_again_has_its_old_ids(office: Office, came: int) -> None:
+    """Also that a flag, of one unit too many, was closed."""
     stage = office.stage
 
     async def one_life() -> None:
         await office.credit("900")
-        stage.sandbox.receive(stage.notes[0]["id"])
+        stage.sandbox.receive(stage.notes[0]["id"], {"SKU-001": Decimal(came)})
         await stage.poll()
+        if came > 1:
+            row = await stage.delivery("900")
+            await deliveries.resolve(stage.hub.clock, row, "one too many")
         await office.settle()
 
     await one_life()

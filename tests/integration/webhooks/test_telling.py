@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 CREATED, FAILED = "rma.credit_note.created", "rma.credit_note.failed"
 VALIDATED, COMPLETED, FLAGGED = "rma.item.validated", "rma.validation.completed", "rma.validation.flagged"
+CLEARED = "rma.validation.cleared"
 HAT, SOCK = "HAT-1", "SOCK-2"
 
 
@@ -103,7 +104,21 @@ async def test_closing_the_flag_of_goods_that_are_all_back_completes_the_validat
     row = await stage.delivery("900")
     await deliveries.resolve(stage.hub.clock, row, "voided by mistake")
     await received(office)
-    assert office.receiver.kinds() == [CREATED, VALIDATED, COMPLETED, FLAGGED, COMPLETED]
+    assert office.receiver.kinds() == [CREATED, VALIDATED, COMPLETED, FLAGGED, COMPLETED, CLEARED]
+
+
+async def test_that_the_erp_takes_a_flag_back_is_told(office: Office) -> None:
+    stage = office.stage
+    await stage.submit(rma("900", unit(1, sku=HAT), unit(2, sku=SOCK)))
+    await stage.settle()
+    note = stage.notes[0]["id"]
+    stage.sandbox.receive(note, {HAT: Decimal(1), SOCK: Decimal(2)}, is_complete=False)
+    await received(office)
+    stage.sandbox.receive(note, {HAT: Decimal(1), SOCK: Decimal(0)}, is_complete=False)
+    await received(office)
+    await received(office)
+    assert office.receiver.kinds() == [CREATED, VALIDATED, FLAGGED, CLEARED]
+    assert {"credited": 2, "returned": 1}.items() <= office.receiver.got[-1].message["data"].items()
 
 
 async def test_only_the_types_asked_for_are_sent(allowing_stage: Stage) -> None:

@@ -8,7 +8,7 @@ import os
 from collections import Counter
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -70,10 +70,18 @@ class Fleet:
         """Starts workers; comes back when they are ready."""
         return await self.start([("worker",)] * number)
 
-    async def start(self, commands: Iterable[tuple[str, ...]]) -> list[Forked]:
+    async def start(
+        self,
+        commands: Iterable[tuple[str, ...]],
+        *,
+        crash_at: str = "",
+        clock_ahead_by: timedelta = timedelta(0),
+    ) -> list[Forked]:
         """Starts several processes at once; comes back when all are ready."""
         before = len(self._printed(" is ready"))
-        started = [self.commands.start(*each) for each in commands]
+        started = [
+            self.commands.start(*each, crash_at=crash_at, clock_ahead_by=clock_ahead_by) for each in commands
+        ]
         self.processes += started
         await self.until(lambda: len(self._printed(" is ready")) == before + len(started))
         if serving := self._printed("hub is ready on "):
@@ -105,9 +113,13 @@ class Fleet:
         for sandbox in self.sandboxes:
             sandbox.inject(parse_fault(text))
 
+    def notes(self) -> list[int]:
+        """How many notes each ERP has."""
+        return [len(sandbox.records("CreditNotes")) for sandbox in self.sandboxes]
+
     def sent(self) -> int:
         """How many notes there are."""
-        return sum(len(sandbox.documents()) for sandbox in self.sandboxes)
+        return sum(self.notes())
 
     async def rows(self, statement: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in await self.database.fetch(statement)]

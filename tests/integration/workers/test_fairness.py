@@ -16,11 +16,13 @@ from hub.merchant import connections, methods, stores
 from hub.outcomes import Status
 from hub.registry import Registry
 from hub.rma import MethodType
+from hub.store.database import client
 from hub.store.models import Delivery, Rma, RmaItem
 from hub.testing.faults import parse_fault
 from hub.testing.serving import SandboxServer
 from tests.support import documents
 from tests.support.forked import QUICK
+from tests.support.postgres import delete_rows
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -124,3 +126,33 @@ async def test_a_long_backlog_holds_up_nobody(migrated: Environment) -> None:
             await submit(hub, store, "200002", "busy")
             await until(lambda: any("200002" in note["reference"] for note in busy.documents()))
             assert len(busy.documents()) - before <= 2 * BATCH
+
+
+async def test_a_long_backlog_does_not_keep_what_a_dead_worker_held(
+    environment: Environment, migrated_postgres: str
+) -> None:
+    await delete_rows(migrated_postgres)
+    place = environment.model_copy(update={"database_url": migrated_postgres})
+    busy, idle = Cin7Sandbox(1, quota=()), Cin7Sandbox(2, quota=())
+    busy.inject(parse_fault("slow:seconds=0.1,on=POST,times=all"))
+    async with (
+        SandboxServer(busy) as busy_server,
+        SandboxServer(idle) as idle_server,
+        open_hub(place, registry=Registry([QUICK])) as hub,
+    ):
+        await stores.ensure_default(hub.clock)
+        store = await stores.get()
+        await connect(hub, store, "busy", busy_server, busy)
+        await connect(hub, store, "idle", idle_server, idle)
+        await fill(hub, store)
+        async with engine(hub):
+            await until(lambda: len(busy.documents()) >= BATCH)
+            await submit(hub, store, "200001", "idle")
+            left = (await Delivery.get(rma__rma_id="200001")).connection_id
+            await client().execute_query(
+                "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, status)"
+                " VALUES ('connections', 'work', $1, 'doing')",
+                [left],
+            )
+            await until(lambda: len(idle.documents()) == 1)
+            assert len(busy.documents()) < WAITING

@@ -41,7 +41,11 @@ def test_advice_names_the_button_in_the_place_of_the_command() -> None:
     assert shown == (
         'Open <a href="/settings/methods?store=b&amp;c">Settings, Return methods</a>, then press “Try again”.'
     )
-    assert "/integrations/my.erp" in advice("`hub connections resume my.erp`", str)
+    assert "/integrations/my.erp" in advice("`hub connections check my.erp`", str)
+    assert advice("once mended, `hub platforms resume shop`", str) == (
+        'Once mended, press <a href="/sources/shop">“Resume” at shop</a>.'
+    )
+    assert "/settings/webhooks/shop" in advice("run `hub webhooks replay shop --failed`", str)
     assert advice("run `hub backup x`", str) == "Run <code>hub backup x</code>."
 
 

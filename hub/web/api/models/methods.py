@@ -26,6 +26,12 @@ class ReturnMethods(Page[ReturnMethod]):
     """The store's return methods, by name; all on one page."""
 
 
+class ReturnMethodRemoved(Answer):
+    """A return method that is forgotten."""
+
+    name: str
+
+
 class ReturnMethodSet(Body):
     """Where the returns of one method are to go."""
 

@@ -52,9 +52,13 @@ class Problem(Answer):
 class Page(Answer, Generic[Row]):
     """A part of a list."""
 
+    # Pydantic looks for a generic model's docstrings in every frame of the stack, which takes long.
+    model_config = ConfigDict(use_attribute_docstrings=False)
+
     items: list[Row]
-    next_cursor: str | None
-    """Give it as `cursor` for what comes after; null at the end."""
+    next_cursor: Annotated[
+        str | None, Field(description="Give it as `cursor` for what comes after; null at the end.")
+    ]
 
 
 class Paging(Query):
