@@ -14,7 +14,7 @@ from tortoise.exceptions import IntegrityError
 
 from hub.crashpoints import CrashPoint, reach
 from hub.errors import EventError
-from hub.inbound.arriving import Accepted, Arrival, check_signer
+from hub.inbound.arriving import Accepted, Arrival, check_signers
 from hub.inbound.deciding import arrival, decide, methods_of, place, store_items
 from hub.inbound.document import parse_rma
 from hub.inbound.impersonal import event_without_person
@@ -107,7 +107,7 @@ async def _accept_change(clock: Clock, arrival: Arrival) -> Accepted:
     """Accepts an event that is known already, or whose RMA is."""
     event, store = arrival.event, arrival.store
     async with in_transaction():
-        await check_signer(arrival)
+        await check_signers([arrival])
         known = await Event.get_or_none(source=arrival.source, event_id=arrival.event_id).select_related(
             "rma"
         )

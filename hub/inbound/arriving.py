@@ -97,23 +97,18 @@ async def store_new(clock: Clock, arrivals: Sequence[Arrival]) -> list[Accepted 
     """
     async with in_transaction():
         new = await _new_ones(arrivals)
-        await _check_signers(list(new.values()))
+        await check_signers(list(new.values()))
         decided = await _decided(list(new.values()))
         answers = await _store(clock, new, decided) if new else {}
     return [answers.get(number) for number in range(len(arrivals))]
 
 
-async def check_signer(arrival: Arrival) -> None:
+async def check_signers(arrivals: Sequence[Arrival]) -> None:
     """Refuses what a secret signed that was removed meanwhile; inside the transaction that stores it.
 
     Raises:
         RemovedSecretError: 401.
     """
-    if arrival.signed_by is not None:
-        await _check_signers([arrival])
-
-
-async def _check_signers(arrivals: Sequence[Arrival]) -> None:
     signers = {each.signed_by for each in arrivals if each.signed_by is not None}
     if not signers:
         return

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 APPROVED = "rma.approved"
 """Kind of the sentence that tells that the hub took in an approval."""
 _WAREHOUSE = ("is_returned", "is_restockable", "validated_at", "source", "reason")
-
-
 _CONNECTIONS_KEPT = """
 SELECT FROM connection WHERE id IN (SELECT connection_id FROM return_method WHERE store_id = $1)
 ORDER BY id FOR KEY SHARE

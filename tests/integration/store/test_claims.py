@@ -71,6 +71,31 @@ async def test_check_fails_after_a_takeover_and_leaves_the_new_claim_alone(
         await held.check()
 
 
+async def test_claim_is_read_before_a_write_and_extended_only_when_it_would_end_soon(
+    hub: Hub, connection: Connection, time: FastTime
+) -> None:
+    async def held_by(token: str, left: timedelta) -> None:
+        await Connection.filter(id=connection.id).update(
+            claim_token=token, claim_owner="test", claim_expires_at=time.now() + left
+        )
+
+    async def left() -> timedelta:
+        expires = (await Connection.get(id=connection.id)).claim_expires_at
+        assert expires is not None
+        return expires - time.now()
+
+    mine = Claim(connection_id=connection.id, token="mine", clock=hub.clock)
+    await held_by("mine", EXPIRY * 0.9)
+    await mine.check_lasting()
+    assert await left() < EXPIRY * 0.95
+    await held_by("mine", EXPIRY * 0.3)
+    await mine.check_lasting()
+    assert await left() > EXPIRY * 0.9
+    await held_by("another's", EXPIRY)
+    with pytest.raises(ClaimLostError):
+        await mine.check_lasting()
+
+
 async def test_loser_of_a_takeover_does_not_free_the_new_claim(hub: Hub, connection: Connection) -> None:
     async with claim(connection.id, "old", hub.clock) as old:
         assert old is not None
