@@ -1,30 +1,57 @@
-"""Time for tests: it runs faster than the wall's, and can be set forward."""
+"""Time for tests: it stands still until somebody waits for it or a test sets it forward."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from datetime import UTC, datetime, timedelta
 
-from hub.clock import Clock
-
-SPEED = 20
+from hub.clock import BESIDE, Clock
 
 
-class FastTime:
-    """Twenty seconds in one, so that spacing, heartbeats and looks happen as they should, only sooner."""
+class HeldTime:
+    """A hub's time that no machine can be too slow for: only what happens in the test moves it.
+
+    Whoever works and waits (for the quota, say) goes on at once, and the time is then what it waited for.
+    What a hub repeats beside its work, its heartbeats, waits until the time has come that far.
+    """
 
     def __init__(self) -> None:
-        self._began = time.monotonic()
-        self._start = datetime.now(UTC)
+        self._now = datetime.now(UTC)
+        self._moved = asyncio.Event()
         self.clock = Clock(now=self.now, sleep=self.sleep)
 
     def now(self) -> datetime:
-        return self._start + timedelta(seconds=(time.monotonic() - self._began) * SPEED)
+        """Aware UTC."""
+        return self._now
 
     async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds / SPEED)
+        """See the class."""
+        due = self._now + timedelta(seconds=seconds)
+        task = asyncio.current_task()
+        if task is not None and task.get_name().startswith(BESIDE):
+            while self._now < due:
+                await self._moved.wait()
+            return
+        self.let_pass(due - self._now)
+        await asyncio.sleep(0)
 
     def set_forward(self, span: timedelta) -> None:
         """Nothing happens in between, as if every process had been stopped meanwhile."""
-        self._start += span
+        self._now += span
+
+    def let_pass(self, span: timedelta) -> None:
+        """As in a process that runs: what is repeated beside the work happens, once."""
+        self._now += span
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+
+def set_loop_forward(seconds: float) -> None:
+    """Makes due at once what this test's event loop would do within so many seconds.
+
+    Time-outs of calls under way, faults of a sandbox that end by themselves, pauses: all that the loop's own
+    clock decides. The hub's clock and the wall's stay as they are.
+    """
+    loop = asyncio.get_running_loop()
+    before = loop.time
+    loop.time = lambda: before() + seconds  # type: ignore[method-assign]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hub.core import Hub
     from hub.environment import Environment
     from tests.integration.api.program import Program
-    from tests.support.times import FastTime
+    from tests.support.times import HeldTime
 
 
 async def new_connection(name: str, key: str = "canary-key-1") -> dict[str, Any]:
@@ -130,5 +130,5 @@ async def test_one_who_died_holds_the_key_for_a_while_and_an_answer_for_two_days
     assert await KeptAnswer.all().count() == 1
 
 
-def _time(api: Program) -> FastTime:
+def _time(api: Program) -> HeldTime:
     return api.stage.time

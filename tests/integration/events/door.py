@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from hub.core import Hub
     from hub.store.models import Store
-    from tests.support.times import FastTime
+    from tests.support.times import HeldTime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,7 +79,7 @@ class Door:
     secret: str
     http: aiohttp.ClientSession
     url: str
-    time: FastTime
+    time: HeldTime
     rings: list[str]
 
     async def send(

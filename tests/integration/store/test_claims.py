@@ -11,7 +11,7 @@ from hub.store.models import Connection
 
 if TYPE_CHECKING:
     from hub.core import Hub
-    from tests.support.times import FastTime
+    from tests.support.times import HeldTime
 
 
 async def test_connection_has_one_holder_at_a_time(hub: Hub, connection: Connection) -> None:
@@ -46,7 +46,7 @@ async def test_claim_is_free_again_when_its_work_fails(hub: Hub, connection: Con
     assert (row.claim_token, row.claim_owner, row.claim_expires_at) == (None, None, None)
 
 
-async def test_claim_of_a_dead_holder_expires(hub: Hub, connection: Connection, time: FastTime) -> None:
+async def test_claim_of_a_dead_holder_expires(hub: Hub, connection: Connection, time: HeldTime) -> None:
     await Connection.all().update(
         claim_token="dead", claim_owner="dead", claim_expires_at=time.now() + EXPIRY
     )
@@ -58,7 +58,7 @@ async def test_claim_of_a_dead_holder_expires(hub: Hub, connection: Connection, 
 
 
 async def test_check_fails_after_a_takeover_and_leaves_the_new_claim_alone(
-    hub: Hub, connection: Connection, time: FastTime
+    hub: Hub, connection: Connection, time: HeldTime
 ) -> None:
     slow = Claim(connection_id=connection.id, token="slow", clock=hub.clock)
     await Connection.all().update(claim_token="slow", claim_expires_at=time.now() + EXPIRY)
@@ -72,7 +72,7 @@ async def test_check_fails_after_a_takeover_and_leaves_the_new_claim_alone(
 
 
 async def test_claim_is_read_before_a_write_and_extended_only_when_it_would_end_soon(
-    hub: Hub, connection: Connection, time: FastTime
+    hub: Hub, connection: Connection, time: HeldTime
 ) -> None:
     async def held_by(token: str, left: timedelta) -> None:
         await Connection.filter(id=connection.id).update(
@@ -103,7 +103,7 @@ async def test_loser_of_a_takeover_does_not_free_the_new_claim(hub: Hub, connect
     assert (await Connection.get(id=connection.id)).claim_token == "new"
 
 
-async def test_heart_beats_while_the_work_goes_on(hub: Hub, connection: Connection, time: FastTime) -> None:
+async def test_heart_beats_while_the_work_goes_on(hub: Hub, connection: Connection, time: HeldTime) -> None:
     async with claim(connection.id, "test", hub.clock):
         first = (await Connection.get(id=connection.id)).claim_expires_at
         await time.sleep(HEARTBEAT_S * 2)
@@ -114,7 +114,7 @@ async def test_heart_beats_while_the_work_goes_on(hub: Hub, connection: Connecti
 
 
 async def test_claims_of_a_dead_engine_are_freed_and_others_are_not(
-    connection: Connection, time: FastTime
+    connection: Connection, time: HeldTime
 ) -> None:
     expires = time.now() + EXPIRY
     for owner, is_freed in (("serve 4711", True), ("poll 4711", False)):
