@@ -121,6 +121,8 @@ class SandboxServer:
             return
         if self._outage is not None:
             self._outage.cancel()
+        if seconds <= 0 and self._held is not None:
+            self._held.listen()  # who connects before the loop takes connections waits for it
         if self._listener is not None:
             self._listener.close()
             self._listener = None

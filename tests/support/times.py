@@ -13,9 +13,13 @@ class HeldTime:
 
     Whoever works and waits (for the quota, say) goes on at once, and the time is then what it waited for.
     What a hub repeats beside its work, its heartbeats, waits until the time has come that far.
+
+    Attributes:
+        awaited: until when somebody waits now.
     """
 
     def __init__(self) -> None:
+        self.awaited = list[datetime]()
         self._now = datetime.now(UTC)
         self._moved = asyncio.Event()
         self.clock = Clock(now=self.now, sleep=self.sleep)
@@ -29,11 +33,18 @@ class HeldTime:
         due = self._now + timedelta(seconds=seconds)
         task = asyncio.current_task()
         if task is not None and task.get_name().startswith(BESIDE):
-            while self._now < due:
-                await self._moved.wait()
+            await self._until(due)
             return
         self.let_pass(due - self._now)
         await asyncio.sleep(0)
+
+    async def _until(self, due: datetime) -> None:
+        self.awaited.append(due)
+        try:
+            while self._now < due:
+                await self._moved.wait()
+        finally:
+            self.awaited.remove(due)
 
     def set_forward(self, span: timedelta) -> None:
         """Nothing happens in between, as if every process had been stopped meanwhile."""
