@@ -244,6 +244,17 @@ async def test_clearing_faults_opens_a_closed_socket(cin7: Cin7Calls) -> None:
     assert (await post(cin7, "A")).status == 200
 
 
+async def test_refuse_ordered_again_before_the_socket_serves_refuses(cin7: Cin7Calls) -> None:
+    for _ in range(2):
+        cin7.sandbox.inject(Fault(name="refuse", seconds=LONG_S))
+        cin7.sandbox.clear_faults()
+    cin7.sandbox.inject(Fault(name="refuse", seconds=LONG_S))
+    with pytest.raises(aiohttp.ClientConnectorError):
+        await post(cin7, "A")
+    cin7.sandbox.clear_faults()
+    assert (await post(cin7, "A")).status == 200
+
+
 async def test_refuse_can_be_ordered_over_http_and_answers_first(cin7: Cin7Calls) -> None:
     ordered = await cin7.control("POST", "faults", {"name": "refuse", "seconds": str(LONG_S)})
     assert ordered.status == 200
