@@ -84,7 +84,7 @@ def test_kit_runs_without_a_hub_and_without_pytest(tmp_path: Path) -> None:
         env=Home(tmp_path / "none").environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LONGEST_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -48,7 +48,7 @@ def test_each_call_on_the_page_is_answered_as_the_page_says(tmp_path: Path) -> N
             env={**home.environment, **variables},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=LONGEST_S,
             check=False,
         )
     assert done.returncode == 0, done.stderr

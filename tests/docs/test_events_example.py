@@ -45,7 +45,7 @@ def test_the_example_is_taken_and_a_duplicate_the_second_time(tmp_path: Path) ->
             env=environment,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=LONGEST_S,
             check=False,
         )
     assert done.returncode == 0, done.stderr

@@ -33,7 +33,7 @@ def test_the_readme_shows_what_the_demo_prints() -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LONGEST_S,
         check=False,
     )
     assert played.returncode == 0, played.stderr

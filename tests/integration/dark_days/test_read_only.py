@@ -44,7 +44,7 @@ def run_without_rights(home: Path, *arguments: str) -> subprocess.CompletedProce
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=LONGEST_S,
     )
 
 
