@@ -12,6 +12,7 @@ from hub.environment import Environment
 from hub.testing.rules import RULES
 from tests.support.migrated import put_database
 from tests.support.processes import REPOSITORY, Home
+from tests.support.waiting import LONGEST_S
 
 if TYPE_CHECKING:
     from pathlib import Path

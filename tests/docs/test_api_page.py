@@ -14,6 +14,7 @@ from hub.environment import Environment
 from tests.docs import pages
 from tests.support.migrated import put_database
 from tests.support.processes import Home, HubProcess, SandboxProcess
+from tests.support.waiting import LONGEST_S
 
 if TYPE_CHECKING:
     from pathlib import Path

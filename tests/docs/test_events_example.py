@@ -15,6 +15,7 @@ from hub.environment import Environment
 from tests.docs import pages
 from tests.support.migrated import put_database
 from tests.support.processes import Home, HubProcess
+from tests.support.waiting import LONGEST_S
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -30,7 +30,7 @@ def take() -> None:
     ):
         place.ok("connections", "resume", "main")
         wait_for(
-            lambda: place.home.count("delivery", "status = 'pending'") == 0, 60, lambda: "some still wait"
+            lambda: place.home.count("delivery", "status = 'pending'") == 0, lambda: "some still wait"
         )
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_context(viewport=SIZE).new_page()

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.waiting import LONGEST_S
+
 ROOT = Path(__file__).parents[2]
 CUT = "…"
 

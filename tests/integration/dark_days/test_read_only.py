@@ -19,7 +19,7 @@ from tests.integration.crash.scene import open_scene
 from tests.support import documents
 from tests.support.processes import REPOSITORY
 from tests.support.stage import open_stage
-from tests.support.waiting import until
+from tests.support.waiting import LONGEST_S, until
 
 if TYPE_CHECKING:
     from pathlib import Path
