@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from hub.clock import BESIDE, Clock
+from tests.support.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+STEP = timedelta(seconds=1)
 
 
 class HeldTime:
@@ -15,46 +23,59 @@ class HeldTime:
     What a hub repeats beside its work, its heartbeats, waits until the time has come that far.
 
     Attributes:
+        is_jumping: False has whoever works wait, too, until the test lets the time pass.
         awaited: until when somebody waits now.
     """
 
     def __init__(self) -> None:
+        self.is_jumping = True
         self.awaited = list[datetime]()
-        self._now = datetime.now(UTC)
-        self._moved = asyncio.Event()
         self.clock = Clock(now=self.now, sleep=self.sleep)
+        self._now = datetime.now(UTC)
+        self._passed = asyncio.Event()
 
     def now(self) -> datetime:
         """Aware UTC."""
         return self._now
-
-    async def sleep(self, seconds: float) -> None:
-        """See the class."""
-        due = self._now + timedelta(seconds=seconds)
-        task = asyncio.current_task()
-        if task is not None and task.get_name().startswith(BESIDE):
-            await self._until(due)
-            return
-        self.let_pass(due - self._now)
-        await asyncio.sleep(0)
-
-    async def _until(self, due: datetime) -> None:
-        self.awaited.append(due)
-        try:
-            while self._now < due:
-                await self._moved.wait()
-        finally:
-            self.awaited.remove(due)
 
     def set_forward(self, span: timedelta) -> None:
         """Nothing happens in between, as if every process had been stopped meanwhile."""
         self._now += span
 
     def let_pass(self, span: timedelta) -> None:
-        """As in a process that runs: what is repeated beside the work happens, once."""
+        """As in a process that runs: who has waited until then goes on."""
         self._now += span
-        self._moved.set()
-        self._moved = asyncio.Event()
+        self._passed.set()
+        self._passed = asyncio.Event()
+
+    async def pass_until(self, condition: Callable[[], bool | Awaitable[bool]]) -> None:
+        """Lets the time pass until something is so; for what an engine does by itself.
+
+        Raises:
+            TimeoutError: it did not come about.
+        """
+
+        async def look() -> bool:
+            self.let_pass(STEP)
+            answer = condition()
+            return await answer if inspect.isawaitable(answer) else answer
+
+        await until(look)
+
+    async def sleep(self, seconds: float) -> None:
+        """The clock's; see the class."""
+        due = self._now + timedelta(seconds=seconds)
+        task = asyncio.current_task()
+        if self.is_jumping and not (task and task.get_name().startswith(BESIDE)):
+            self.let_pass(due - self._now)
+            await asyncio.sleep(0)
+            return
+        self.awaited.append(due)
+        try:
+            while self._now < due:
+                await self._passed.wait()
+        finally:
+            self.awaited.remove(due)
 
 
 def set_loop_forward(seconds: float) -> None:

@@ -64,7 +64,7 @@ async def post(http: aiohttp.ClientSession, url: str, body: Any, headers: Any) -
 
 def rows_in(database: Path) -> dict[str, int]:
     """How many rows each table of a SQLite file has, read beside whoever works on it."""
-    with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=10)) as read:
+    with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=LONGEST_S)) as read:
         tables = [name for (name,) in read.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         counted = {each: read.execute(f'SELECT count(*) FROM "{each}"').fetchone() for each in tables}  # noqa: S608
     return {table: number for table, (number,) in counted.items()}
