@@ -29,7 +29,7 @@ def document(statuses: list[str], items: list[tuple[int, bool]]) -> dict[str, An
     return rma("901", *units, shipments=shipments)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     statuses=st.lists(st.sampled_from(STATUSES), min_size=1, max_size=3),
     items=st.lists(st.tuples(st.integers(0, 2), st.booleans()), min_size=1, max_size=6),
