@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub.inbound.signature import parse_secret, sign
 from hub.mapping.exact_json import write_json
+from tests.support.waiting import LONGEST_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
