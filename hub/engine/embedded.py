@@ -70,7 +70,10 @@ class Engine:
 
     async def run(self) -> None:
         """Works until :meth:`stop`, then lets what is under way come to its end."""
-        besides = [asyncio.create_task(self._listen()), asyncio.create_task(self._tidy(), name=f"{BESIDE}the engine: tidying")]
+        besides = [
+            asyncio.create_task(self._listen()),
+            asyncio.create_task(self._tidy(), name=f"{BESIDE}the engine: tidying"),
+        ]
         try:
             while not self._stopping:
                 self._ring.clear()

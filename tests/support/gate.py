@@ -29,8 +29,8 @@ class Gate:
     @property
     def is_holding(self) -> bool:
         """A call has come that waits for its answer."""
-        came = sum(call["method"] == self._method for call in self._sandbox.calls())
-        return came > self.opened
+        came = [call for call in self._sandbox.calls() if call["method"] == self._method]
+        return len(came) > self.opened
 
     def open(self) -> None:
         """Lets the call that is held be answered, and holds the next one."""

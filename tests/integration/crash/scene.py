@@ -88,7 +88,9 @@ class Scene:
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         """What the database holds, whoever works on it."""
-        with closing(sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True, timeout=LONGEST_S)) as read:
+        with closing(
+            sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True, timeout=LONGEST_S)
+        ) as read:
             return read.execute(statement).fetchall()
 
     def back_up(self) -> Path:

@@ -148,10 +148,10 @@ async def test_an_event_is_sent_at_once_since_the_engine_is_rung(
         url = f"{await urls.get()}/v1/events"
         async with aiohttp.ClientSession() as http:
             # The first look at the rows may see what came first.
-            for number in (1, 2):
-                body = body_of(rma(f"90{number}", order_name=f"#90{number}"))
-                headers = signed(secret, body, at=stage.time.now(), message_id=f"msg_{number}")
+            for rma_id in ("901", "902"):
+                body = body_of(rma(rma_id, order_name=f"#{rma_id}"))
+                headers = signed(secret, body, at=stage.time.now(), message_id=rma_id)
                 assert (await post(http, url, body, headers)).status == 202
-                await until(lambda: len(stage.notes) == number)
+                await until(Delivery.filter(rma__rma_id=rma_id, status=Status.DONE).exists)
         signal.raise_signal(signal.SIGTERM)
         await serving

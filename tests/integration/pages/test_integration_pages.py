@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from hub.environment import Environment
-    from tests.integration.access.site import Answer, Browser, Site
+    from tests.integration.access.site import Browser, Site
     from tests.integration.pages.conftest import Desk
 
 

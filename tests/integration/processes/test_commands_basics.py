@@ -55,7 +55,9 @@ def test_hub_without_arguments_shows_its_help() -> None:
 
 def test_help_is_quick_since_it_imports_nothing_that_takes_long() -> None:
     """Importing is what takes the time, and what was imported is the same however busy a machine is."""
-    script = "import atexit, sys; atexit.register(lambda: print(*sys.modules)); from cli.main import app; app()"
+    script = (
+        "import atexit, sys; atexit.register(lambda: print(*sys.modules)); from cli.main import app; app()"
+    )
     done = subprocess.run(  # noqa: S603 - our own command
         [sys.executable, "-c", script, "--help"], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )

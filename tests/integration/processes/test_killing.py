@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,7 +34,7 @@ def test_killed_hub_makes_each_accepted_rma_one_note(
         for number in range(KILLS):
             file = tmp_path / f"{number}.jsonl"
             file.write_text("\n".join(lines[number * PER_ROUND : (number + 1) * PER_ROUND]), encoding="utf-8")
-            before = len(sandbox.calls())
+            known = len(sandbox.calls())
             sandbox.clear_faults()
             if are_duplicates_allowed:
                 sandbox.fault(name="allow_duplicate_references", times=None)
@@ -44,7 +45,7 @@ def test_killed_hub_makes_each_accepted_rma_one_note(
                 time.sleep(dice.uniform(0, 1))
             else:
                 # Just now notes were made, or looked for, and the answer is still on the way.
-                wait_for(lambda: _is_unanswered(sandbox, before), lambda: "nothing was sent")
+                wait_for(partial(_is_unanswered, sandbox, known), lambda: "nothing was sent")
             hub.kill()
             hub.start()
         sandbox.clear_faults()
@@ -63,6 +64,6 @@ def test_killed_hub_makes_each_accepted_rma_one_note(
     assert 429 not in {call["status"] for call in sandbox.calls()}
 
 
-def _is_unanswered(sandbox: SandboxProcess, since: int) -> bool:
-    calls = sandbox.calls()[since:]
-    return any(call["method"] == "POST" and call["status"] is None for call in calls)
+def _is_unanswered(sandbox: SandboxProcess, known: int) -> bool:
+    new = sandbox.calls()[known:]
+    return any(call["method"] == "POST" and call["status"] is None for call in new)

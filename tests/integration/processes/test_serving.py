@@ -15,6 +15,8 @@ import pytest
 
 from hub.engine import embedded
 from hub.engine.embedded import running_engine
+from hub.outcomes import Status
+from hub.store.models import Delivery
 from tests.support.documents import rma, sample, write
 from tests.support.processes import Home, HubProcess, SandboxProcess, wait_for
 from tests.support.stage import open_stage
@@ -95,11 +97,11 @@ async def test_engine_notices_what_a_command_writes_before_it_looks_by_itself(
     home = Home(ready.home, HUB_SECRET_KEY=ready.secret_key.get_secret_value())
     async with open_stage(ready) as stage, running_engine(stage.hub):
         stage.time.set_forward(timedelta(hours=1))  # what a command writes by its own clock is due here
-        for number in (1, 2):
+        for rma_id in ("901", "902"):
             # The first look at the rows may see what came first.
-            file = write(tmp_path, rma(f"90{number}", order_name=f"#90{number}"))
+            file = write(tmp_path, rma(rma_id, order_name=f"#{rma_id}"))
             await asyncio.to_thread(home.ok, "rmas", "submit", str(file))
-            await until(lambda: len(stage.notes) == number)
+            await until(Delivery.filter(rma__rma_id=rma_id, status=Status.DONE).exists)
 
 
 def test_serve_polls_by_itself_and_validates(place: Place, tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from hub.errors import EventError
 from hub.inbound.strict_json import MAX_DEPTH, canonical, load, shown
 
-
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)
 DECIMALS = st.decimals(allow_nan=False, allow_infinity=False, places=6)
 VALUES: st.SearchStrategy[Any] = st.recursive(
