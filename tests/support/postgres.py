@@ -85,9 +85,9 @@ def end_backends(url: str) -> None:
     """Ends the other connections to a database while this process looks away: it learns when it uses one."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
-            "SELECT pg_terminate_backend(pid, %s) FROM pg_stat_activity "
+            "SELECT pg_terminate_backend(pid, %s::bigint) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()",
-            [1000 * LONGEST_S],
+            [int(1000 * LONGEST_S)],
         )
 
 

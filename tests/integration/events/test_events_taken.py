@@ -12,6 +12,7 @@ import aiohttp
 from hub.engine import embedded
 from hub.inbound.signature import new_secret
 from hub.merchant import event_secrets, stores
+from hub.outcomes import Status
 from hub.store.models import Delivery, Event, EventSecret, Rma
 from hub.web.server import serve
 from tests.integration.events.door import body_of, post, signed
