@@ -55,7 +55,7 @@ def answer(url: str) -> tuple[int, Any]:
 def is_listening(hub: HubProcess) -> bool:
     try:
         answer(f"{hub.url}/healthz")
-    except urllib.error.URLError:
+    except OSError:
         return False
     return True
 
