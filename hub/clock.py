@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 
+BESIDE = "beside "
+"""How the name of a task begins that repeats something beside the work, and whose waiting is no part of it.
+
+A clock that does not run by itself moves for whoever waits in any other task, and not for these.
+"""
+
+
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 

@@ -88,7 +88,10 @@ class Sandbox(Protocol):
         """Orders a fault. Raises ConfigError for an unknown name."""
 
     def clear_faults(self) -> None:
-        """Behaves well again, at once."""
+        """Behaves well again, at once: a closed socket listens.
+
+        What is slow may be answered at once too, and what was to be applied later be applied.
+        """
 
     def documents(self) -> list[dict[str, Any]]:
         """Every document it holds, oldest first.

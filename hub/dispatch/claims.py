@@ -17,6 +17,7 @@ import structlog
 from tortoise.exceptions import BaseORMException
 from tortoise.expressions import Q
 
+from hub.clock import BESIDE
 from hub.dispatch.policy import FURTHEST
 from hub.errors import HubError
 from hub.store.models import Connection
@@ -102,7 +103,7 @@ async def claim(connection_id: str, owner: str, clock: Clock) -> AsyncIterator[C
         yield None
         return
     held = Claim(connection_id=connection_id, token=token, clock=clock)
-    heart = asyncio.create_task(_beat(held))
+    heart = asyncio.create_task(_beat(held), name=f"{BESIDE}the work on {connection_id}: heartbeat")
     try:
         yield held
     finally:

@@ -17,6 +17,7 @@ import structlog
 from filelock import FileLock, Timeout
 from tortoise.exceptions import BaseORMException
 
+from hub.clock import BESIDE
 from hub.dispatch.claims import release_of
 from hub.dispatch.http import client_session
 from hub.dispatch.retention import forget_calls
@@ -69,7 +70,10 @@ class Engine:
 
     async def run(self) -> None:
         """Works until :meth:`stop`, then lets what is under way come to its end."""
-        besides = [asyncio.create_task(self._listen()), asyncio.create_task(self._tidy())]
+        besides = [
+            asyncio.create_task(self._listen()),
+            asyncio.create_task(self._tidy(), name=f"{BESIDE}the engine: tidying"),
+        ]
         try:
             while not self._stopping:
                 self._ring.clear()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from hub import hookspecs
 from hub.dispatch.batch import halving
@@ -19,6 +19,7 @@ from hub.outcomes import Prepared
 from hub.sandbox import Fault
 from hub.testing.ruling import BrokenError, ExemptError, require
 from hub.testing.samples import sample_delivery
+from hub.testing.silence import Patience
 from hub.testing.watching import NoCalls, Watched
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 MOST_PAGES = 60
 """A poll that gives more pages than this in one cycle does not end."""
 POLL_EVERY = timedelta(minutes=5)
-IMPATIENT_S = 0.5
 CANARY = "canary-0123456789"
 """A secret that the ERP refuses; the session knows it, as it would know any connection's."""
 WRITE = "POST"
@@ -83,12 +83,13 @@ class Bench:
         )
 
     @asynccontextmanager
-    async def impatient(self) -> AsyncIterator[None]:
-        """Within the block an answer has to come at once: a rule cannot wait for the hub's own minute."""
-        async with client_session(IMPATIENT_S) as http:
-            self.watched.session = self.open_session(http)
+    async def patience(self) -> AsyncIterator[Patience]:
+        """Within the block calls time out when the rule says so: it cannot wait for the hub's own minute."""
+        async with client_session() as http:
+            patience = Patience(http)
+            self.watched.session = self.open_session(cast("aiohttp.ClientSession", patience))
             try:
-                yield
+                yield patience
             finally:
                 self.watched.session = self.session
 

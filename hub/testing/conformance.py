@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-LONGEST_S = 60.0
+LONGEST_S = 120.0
 """A rule that takes longer, in real time, is broken: the connector sleeps or hangs."""
 
 

@@ -121,6 +121,12 @@ class SandboxServer:
             return
         if self._outage is not None:
             self._outage.cancel()
+        if self._held is not None:
+            if seconds <= 0:
+                self._held.listen()  # who connects before the loop takes connections waits for it
+            else:
+                self._held.close()
+                self._held = self._bind()
         if self._listener is not None:
             self._listener.close()
             self._listener = None
@@ -160,8 +166,10 @@ class SandboxServer:
         server = self._runner.server
         if server is not None and self._held is not None:
             loop = asyncio.get_running_loop()
-            self._listener = await loop.create_server(server, sock=self._held)
+            # Known here before it serves, so that whoever closes it meanwhile finds it.
+            self._listener = await loop.create_server(server, sock=self._held, start_serving=False)
             self._held = None
+            await self._listener.start_serving()
 
     def _watch(self) -> Callable[..., Awaitable[web.StreamResponse]]:
         """Keeps note of the connections that have a call in hand."""

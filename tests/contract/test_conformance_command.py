@@ -12,6 +12,7 @@ from hub.environment import Environment
 from hub.testing.rules import RULES
 from tests.support.migrated import put_database
 from tests.support.processes import REPOSITORY, Home
+from tests.support.waiting import LONGEST_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,7 +85,7 @@ def test_kit_runs_without_a_hub_and_without_pytest(tmp_path: Path) -> None:
         env=Home(tmp_path / "none").environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LONGEST_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr

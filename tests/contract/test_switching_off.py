@@ -76,10 +76,11 @@ async def test_running_engine_goes_on_when_it_is_on_again(stage: Stage) -> None:
 async def test_connector_switched_off_in_the_middle_of_a_flush_sends_nothing_more(stage: Stage) -> None:
     for number in range(901, 904):
         await stage.submit(rma(str(number), order_name=f"#{number}"))
-    stage.fault("slow:on=GET,seconds=0.3")
+    stage.fault("slow:on=GET,seconds=1000")
     working = asyncio.create_task(stage.work())
     await until(lambda: bool(stage.sandbox.calls()))
     await connectors.disable(stage.hub, CONNECTOR)
+    stage.sandbox.clear_faults()
     await working
     assert stage.posts == []
     assert {(await stage.delivery(str(number))).status for number in range(901, 904)} == {Status.PENDING}

@@ -14,6 +14,7 @@ from hub.environment import Environment
 from tests.docs import pages
 from tests.support.migrated import put_database
 from tests.support.processes import Home, HubProcess, SandboxProcess
+from tests.support.waiting import LONGEST_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +49,7 @@ def test_each_call_on_the_page_is_answered_as_the_page_says(tmp_path: Path) -> N
             env={**home.environment, **variables},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=LONGEST_S,
             check=False,
         )
     assert done.returncode == 0, done.stderr

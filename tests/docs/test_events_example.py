@@ -15,6 +15,7 @@ from hub.environment import Environment
 from tests.docs import pages
 from tests.support.migrated import put_database
 from tests.support.processes import Home, HubProcess
+from tests.support.waiting import LONGEST_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +46,7 @@ def test_the_example_is_taken_and_a_duplicate_the_second_time(tmp_path: Path) ->
             env=environment,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=LONGEST_S,
             check=False,
         )
     assert done.returncode == 0, done.stderr

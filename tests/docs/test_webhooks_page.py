@@ -20,15 +20,16 @@ if TYPE_CHECKING:
 
 PAGE = (pages.REPOSITORY / "docs" / "webhooks.md").read_text(encoding="utf-8")
 PROSE, BLOCKS = pages.split(PAGE)
-NOW = datetime.now(UTC)
+AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def verify() -> Callable[[str, dict[str, str], bytes], bool]:
-    """The page's own function."""
+def verify(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, dict[str, str], bytes], bool]:
+    """The page's own function, at a minute before the last at which what was sent at ``AT`` is fresh."""
     [code] = ["\n".join(block.lines) for block in BLOCKS if block.language == "python"]
     names: dict[str, Any] = {}
     exec(code, names)  # noqa: S102 - it is our page
+    monkeypatch.setattr("time.time", lambda: AT.timestamp() + 240)
     found: Callable[[str, dict[str, str], bytes], bool] = names["verify"]
     return found
 
@@ -37,14 +38,14 @@ def test_the_pages_function_takes_our_messages_and_no_others(
     verify: Callable[[str, dict[str, str], bytes], bool],
 ) -> None:
     old, new, foreign = (new_secret() for _ in range(3))
-    body = write_body("rma.item.validated", NOW, {"rma_id": "1"}, Body.FULL)
+    body = write_body("rma.item.validated", AT, {"rma_id": "1"}, Body.FULL)
     keys = [parse_secret(new), parse_secret(old)]
-    sent = {name.lower(): text for name, text in headers("00ff", body, keys, NOW).items()}
+    sent = {name.lower(): text for name, text in headers("00ff", body, keys, AT).items()}
     assert verify(old, sent, body)
     assert verify(new, sent, body)
     assert not verify(foreign, sent, body)
     assert not verify(new, sent, body + b" ")
-    late = headers("00ff", body, keys, NOW - timedelta(minutes=6))
+    late = headers("00ff", body, keys, AT - timedelta(minutes=2))
     assert not verify(new, {name.lower(): text for name, text in late.items()}, body)
 
 

@@ -72,7 +72,7 @@ def test_refused_note_is_edited_and_tried_again_and_seen_without_reloading(
     boss.go("/")
     boss.page.evaluate("window.isTheSamePage = true")
     submit(connected, tmp_path, 902, method="Store return")
-    boss.main.get_by_role("link", name=re.compile("1 ?Needs you")).wait_for(timeout=20_000)
+    boss.main.get_by_role("link", name=re.compile("1 ?Needs you")).wait_for()
     assert boss.page.evaluate("window.isTheSamePage"), "it was loaded again"
     boss.page.get_by_role("navigation", name="Main").get_by_role("link", name="Needs you").click()
     boss.follow("902")
@@ -88,7 +88,7 @@ def test_refused_note_is_edited_and_tried_again_and_seen_without_reloading(
     request.fill(re.sub(r'"branchId": *"?[0-9]+"?,?', "", text))
     boss.press("Check, keep and send")
     boss.page.evaluate("window.isTheSamePage = true")
-    expect(boss.main.locator(".stands .badge").first).to_have_text("Credited", timeout=20_000)
+    expect(boss.main.locator(".stands .badge").first).to_have_text("Credited")
     assert boss.page.evaluate("window.isTheSamePage"), "it was loaded again"
     assert [each["sales_reference"] for each in connected.sandbox.documents()].count("#902") == 1
 
@@ -99,7 +99,7 @@ def test_key_is_entered_again_after_the_erp_refused_it(
     connected.sandbox.fault(name="unauthorized", times=None)
     submit(connected, tmp_path, 903)
     boss.go("/integrations/main")
-    boss.sees("It is paused", within_s=20)
+    boss.sees("It is paused")
     connected.sandbox.clear_faults()
     boss.fill("API key", f"  {connected.sandbox.credentials['api_key']} ")
     boss.press("Keep the new key and check it")
@@ -107,7 +107,7 @@ def test_key_is_entered_again_after_the_erp_refused_it(
     boss.press("Resume, and send 1 return")
     boss.sees("main goes on")
     boss.go("/returns/903")
-    expect(boss.main.locator(".stands .badge").first).to_have_text("Credited", timeout=20_000)
+    expect(boss.main.locator(".stands .badge").first).to_have_text("Credited")
 
 
 def test_merchant_finds_nothing_of_another_store(

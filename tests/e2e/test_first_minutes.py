@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from tests.e2e.place import Place
     from tests.e2e.visitor import Visitor
 
-LONGEST_S = 60.0
+MOST_STEPS = 24
+"""As many as somebody takes in a minute who reads what stands there; the hub makes nobody wait."""
 
 
-def test_from_the_first_link_to_the_first_credit_note_in_a_minute(
+def test_from_the_first_link_to_the_first_credit_note_in_as_many_steps_as_fit_in_a_minute(
     place: Place, arrive: Callable[..., Visitor], tmp_path: Path
 ) -> None:
-    began = time.monotonic()
     visitor = arrive()
     visitor.welcome(place.link, "boss")
     visitor.sees("Three steps to your first credit note")
@@ -31,7 +31,7 @@ def test_from_the_first_link_to_the_first_credit_note_in_a_minute(
     connect(visitor, place.sandbox, "main")
     switch_on(visitor, "main", "UPS label")
     credit(visitor, place, tmp_path, 901, "UPS label")
-    assert time.monotonic() - began < LONGEST_S
+    assert visitor.steps <= MOST_STEPS
     [document] = place.sandbox.documents()
     visitor.sees(document["reference"])
 

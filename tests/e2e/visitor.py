@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from playwright.sync_api import ViewportSize, expect
+
+from tests.support.waiting import LONGEST_S
 
 if TYPE_CHECKING:
     import re
@@ -19,8 +22,12 @@ PASSWORD = "correct horse battery staple"
 SERIOUS = {"serious", "critical"}
 NARROW = ViewportSize(width=320, height=640)
 WIDE = ViewportSize(width=1200, height=900)
+LONGEST_MS = LONGEST_S * 1000
 MOST_STOPS = 80
 """So often somebody presses the Tab key before they give up."""
+
+
+expect.set_options(timeout=LONGEST_MS)
 
 
 @cache
@@ -38,14 +45,16 @@ class Visitor:
         base: the hub's address.
         complaints: what the browser complained about: errors in its console, which is also where it tells
             what the content policy kept from running, and answers that say the hub failed.
+        steps: how often they typed an address or into a field, or clicked.
     """
 
     page: Page
     base: str
     complaints: list[str] = field(default_factory=list)
+    steps: int = 0
 
     def __post_init__(self) -> None:
-        self.page.set_default_timeout(10_000)
+        self.page.set_default_timeout(LONGEST_MS)
         self.page.on("console", self._heard)
         self.page.on("pageerror", lambda error: self.complaints.append(f"{self.path}: {error}"))
         self.page.on("response", self._answered)
@@ -75,20 +84,24 @@ class Visitor:
 
     def go(self, path: str) -> int:
         """Types an address; gives the status of the answer."""
+        self.steps += 1
         response = self.page.goto(f"{self.base}{path}")
         assert response is not None
         return response.status
 
     def follow(self, name: str | re.Pattern[str]) -> None:
         """Follows a link of the page."""
+        self.steps += 1
         self.main.get_by_role("link", name=name).first.click()
 
     def press(self, name: str | re.Pattern[str]) -> None:
         """Presses a button of the page."""
+        self.steps += 1
         self.main.get_by_role("button", name=name).first.click()
 
     def fill(self, label: str, value: str) -> None:
         """Types into the field of a label."""
+        self.steps += 1
         self.main.get_by_label(label).fill(value)
 
     def welcome(self, link: str, name: str) -> None:
@@ -103,22 +116,24 @@ class Visitor:
 
     def open(self, text: str) -> None:
         """Unfolds a part of the page."""
+        self.steps += 1
         self.main.locator("summary", has_text=text).first.click()
 
     def wait_for_check(self) -> None:
         """Waits until a connection is checked; whose browser runs no script, looks again and again."""
         connected = self.main.get_by_text("Connected", exact=True)
         again = self.main.get_by_role("link", name="Look again")
-        for _ in range(50):
+        end = time.monotonic() + LONGEST_S
+        while time.monotonic() < end:
             connected.or_(again).filter(visible=True).first.wait_for()
             if connected.is_visible():
                 return
             again.click()
         raise AssertionError("it is never checked")
 
-    def sees(self, text: str | re.Pattern[str], *, within_s: float = 10.0) -> None:
+    def sees(self, text: str | re.Pattern[str]) -> None:
         """Waits until a text stands on the page."""
-        self.main.get_by_text(text).filter(visible=True).first.wait_for(timeout=within_s * 1000)
+        self.main.get_by_text(text).filter(visible=True).first.wait_for()
 
     def links(self) -> list[str]:
         """Where the page leads to."""

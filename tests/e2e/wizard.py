@@ -45,7 +45,7 @@ def switch_on(visitor: Visitor, name: str, method: str) -> None:
 def credit(visitor: Visitor, place: Place, folder: Path, number: int, method: str) -> None:
     """An approved return comes in, and its credit note is seen."""
     document = rma(str(number), unit(number * 100, method=method), order_name=f"#{number}")
-    place.ok("rmas", "submit", str(write(folder, document)), "--wait", "20")
+    place.ok("rmas", "submit", str(write(folder, document)), "--wait", "120")
     visitor.go("/returns")
     visitor.follow(str(number))
     expect(visitor.main.locator(".stands .badge").first).to_have_text("Credited")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +16,15 @@ from hub.errors import ConfigError
 from hub.hookspecs import QuotaWindow
 from hub.sandbox import Fault
 from tests.integration.cin7_calls import Answer, Cin7Calls, HandClock, note, serve_cin7
+from tests.support.times import set_loop_forward
+from tests.support.waiting import LONGEST_S, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 BROKEN = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionResetError)
+LONG_S = 100.0
+"""How long a fault lasts that the test ends: longer than the test takes, so that it never ends by itself."""
 
 
 @pytest.fixture
@@ -65,11 +68,26 @@ async def test_dropped_write_is_applied_as_far_as_its_name_says(
 
 
 async def test_late_write_is_absent_after_the_drop_and_there_a_little_later(cin7: Cin7Calls) -> None:
-    cin7.sandbox.inject(Fault(name="apply_late_after_drop", seconds=0.1))
+    cin7.sandbox.inject(Fault(name="apply_late_after_drop", seconds=LONG_S))
     with pytest.raises(BROKEN):
         await post(cin7, "A")
     assert held(cin7) == []
-    await asyncio.sleep(0.15)
+    set_loop_forward(LONG_S)
+    await until(lambda: held(cin7) == ["A"])
+
+
+async def test_late_write_is_there_before_what_is_slow_is_answered_when_the_faults_are_cleared(
+    cin7: Cin7Calls,
+) -> None:
+    for fault in ("slow", "apply_late_after_drop"):
+        cin7.sandbox.inject(Fault(name=fault, seconds=LONG_S))
+    reading = asyncio.create_task(cin7.get("Branches"))
+    await until(lambda: bool(cin7.sandbox.calls()))
+    with pytest.raises(BROKEN):
+        await post(cin7, "A")
+    assert held(cin7) == []
+    cin7.sandbox.clear_faults()
+    await reading
     assert held(cin7) == ["A"]
 
 
@@ -127,17 +145,21 @@ async def test_empty_200_applies_and_says_nothing(cin7: Cin7Calls) -> None:
     assert (answer.status, answer.text, held(cin7)) == (200, "", ["A"])
 
 
-async def test_hang_never_answers_and_the_server_still_stops_at_once() -> None:
-    async with serve_cin7() as cin7:
-        cin7.sandbox.inject(Fault(name="hang"))
+async def test_hang_never_answers_and_the_server_still_stops_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # A server that waited for the hanging call would wait that long.
+    monkeypatch.setattr("hub.testing.serving._SECONDS_TO_SHUT_DOWN", 10 * LONGEST_S)
+    async with asyncio.timeout(LONGEST_S), serve_cin7() as cin7:
+        cin7.sandbox.inject(Fault(name="hang", times=2))
+        impatient = asyncio.create_task(post(cin7, "A", timeout=aiohttp.ClientTimeout(total=30)))
+        await until(lambda: len(cin7.sandbox.calls()) == 1)
+        set_loop_forward(31)
         with pytest.raises(TimeoutError):
-            await post(cin7, "A", timeout=aiohttp.ClientTimeout(total=0.1))
-        assert held(cin7) == []
+            await impatient
         waiting = asyncio.create_task(post(cin7, "B"))
-        cin7.sandbox.inject(Fault(name="hang"))
-        await asyncio.sleep(0.05)
-        started = time.monotonic()
-    assert time.monotonic() - started < 0.3
+        await until(lambda: len(cin7.sandbox.calls()) == 2)
+        assert held(cin7) == []
     with pytest.raises((aiohttp.ClientError, asyncio.CancelledError, RuntimeError)):
         await waiting
 
@@ -149,11 +171,25 @@ async def test_hang_with_seconds_ends_in_a_broken_connection(cin7: Cin7Calls) ->
 
 
 async def test_slow_answer_comes_late_and_is_whole(cin7: Cin7Calls) -> None:
-    cin7.sandbox.inject(Fault(name="slow", seconds=0.1))
-    started = time.monotonic()
-    answer = await post(cin7, "A")
-    assert time.monotonic() - started >= 0.1
-    assert answer.json[0]["success"]
+    waiting = await slowly(cin7)
+    await cin7.get("Branches")
+    assert not waiting.done()
+    set_loop_forward(LONG_S)
+    assert (await waiting).json[0]["success"]
+
+
+async def test_slow_answer_comes_when_the_faults_are_cleared(cin7: Cin7Calls) -> None:
+    waiting = await slowly(cin7)
+    cin7.sandbox.clear_faults()
+    assert (await waiting).json[0]["success"]
+
+
+async def slowly(cin7: Cin7Calls) -> asyncio.Task[Answer]:
+    """A write that the sandbox has applied and not answered yet."""
+    cin7.sandbox.inject(Fault(name="slow", seconds=LONG_S))
+    waiting = asyncio.create_task(post(cin7, "A"))
+    await until(lambda: held(cin7) == ["A"])
+    return waiting
 
 
 async def test_allowed_duplicate_is_made_even_on_a_call_that_is_dropped(cin7: Cin7Calls) -> None:
@@ -183,32 +219,49 @@ async def test_refused_connection_is_really_refused_and_comes_back(cin7: Cin7Cal
     async with aiohttp.ClientSession() as keeping_alive:
         async with keeping_alive.get(f"{cin7.base}/v1/Branches") as reply:
             assert reply.status == 401
-        cin7.sandbox.inject(Fault(name="refuse", seconds=0.1))
+        cin7.sandbox.inject(Fault(name="refuse", seconds=LONG_S))
         for _ in range(2):
             with pytest.raises(aiohttp.ClientConnectorError):
                 await keeping_alive.get(f"{cin7.base}/v1/Branches")
     assert len(cin7.sandbox.calls()) == 1
-    await asyncio.sleep(0.15)
-    assert (await post(cin7, "A")).status == 200
+    set_loop_forward(LONG_S)
+    await until(lambda: is_open(cin7))
+
+
+async def is_open(cin7: Cin7Calls) -> bool:
+    try:
+        return (await post(cin7, "A")).status == 200
+    except aiohttp.ClientConnectorError:
+        return False
 
 
 async def test_clearing_faults_opens_a_closed_socket(cin7: Cin7Calls) -> None:
-    cin7.sandbox.inject(Fault(name="refuse", seconds=60))
+    cin7.sandbox.inject(Fault(name="refuse", seconds=LONG_S))
     cin7.sandbox.inject(Fault(name="unavailable", times=None))
     with pytest.raises(aiohttp.ClientConnectorError):
         await post(cin7, "A")
     cin7.sandbox.clear_faults()
-    await asyncio.sleep(0.01)
+    assert (await post(cin7, "A")).status == 200
+
+
+async def test_refuse_ordered_again_before_the_socket_serves_refuses(cin7: Cin7Calls) -> None:
+    for _ in range(2):
+        cin7.sandbox.inject(Fault(name="refuse", seconds=LONG_S))
+        cin7.sandbox.clear_faults()
+    cin7.sandbox.inject(Fault(name="refuse", seconds=LONG_S))
+    with pytest.raises(aiohttp.ClientConnectorError):
+        await post(cin7, "A")
+    cin7.sandbox.clear_faults()
     assert (await post(cin7, "A")).status == 200
 
 
 async def test_refuse_can_be_ordered_over_http_and_answers_first(cin7: Cin7Calls) -> None:
-    ordered = await cin7.control("POST", "faults", {"name": "refuse", "seconds": "0.1"})
+    ordered = await cin7.control("POST", "faults", {"name": "refuse", "seconds": str(LONG_S)})
     assert ordered.status == 200
     with pytest.raises(aiohttp.ClientConnectorError):
         await post(cin7, "A")
-    await asyncio.sleep(0.15)
-    assert (await post(cin7, "A")).status == 200
+    set_loop_forward(LONG_S)
+    await until(lambda: is_open(cin7))
 
 
 async def test_fault_hits_as_often_and_where_it_was_ordered(cin7: Cin7Calls) -> None:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.waiting import LONGEST_S
+
 ROOT = Path(__file__).parents[2]
 CUT = "…"
 
@@ -33,7 +35,7 @@ def test_the_readme_shows_what_the_demo_prints() -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LONGEST_S,
         check=False,
     )
     assert played.returncode == 0, played.stderr

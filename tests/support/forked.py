@@ -17,7 +17,7 @@ from functools import cache
 from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING
 
-from tests.support.waiting import until
+from tests.support.waiting import LONGEST_S, until
 from tests.support.wrong_clock import clock_ahead
 
 if TYPE_CHECKING:
@@ -43,7 +43,6 @@ IMPORTED = (
 )
 QUICK = EntryPoint(name="cin7_quick", value="tests.support.plugins.cin7_quick", group="hub.connectors")
 PAIRS = EntryPoint(name="cin7_pairs", value="tests.support.plugins.cin7_pairs", group="hub.connectors")
-LONGEST_S = 30.0
 
 
 @cache
@@ -112,7 +111,7 @@ class Forked:
     async def ended(self) -> int:
         """Waits for its end; gives the exit code, negative for a signal."""
         try:
-            await until(lambda: not self.process.is_alive(), LONGEST_S)
+            await until(lambda: not self.process.is_alive())
         except TimeoutError:
             self.process.kill()
             printed = self.output.read_text(encoding="utf-8")[-4000:]

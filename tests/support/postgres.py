@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import tempfile
-import time
 import uuid
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,8 @@ import asyncpg
 import psycopg
 import pytest
 from filelock import FileLock
+
+from tests.support.waiting import LONGEST_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -84,10 +85,10 @@ def end_backends(url: str) -> None:
     """Ends the other connections to a database while this process looks away: it learns when it uses one."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            "SELECT pg_terminate_backend(pid, %s::bigint) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+            [int(1000 * LONGEST_S)],
         )
-    time.sleep(0.02)  # until they are gone
 
 
 async def _execute(url: str, *statements: str) -> None:

@@ -22,6 +22,7 @@ from hub.environment import Environment
 from tests.support.documents import METHODS
 from tests.support.forked import start_process
 from tests.support.migrated import put_database
+from tests.support.waiting import LONGEST_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 REPOSITORY = Path(__file__).parents[2]
-READY_WITHIN_S = 30.0
-ENDS_WITHIN_S = 40.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,7 +81,7 @@ class Home:
             env=self.environment,
             input=stdin.encode(),
             capture_output=True,
-            timeout=ENDS_WITHIN_S,
+            timeout=LONGEST_S,
             check=False,
         )
         return Finished(code=done.returncode, out=done.stdout.decode(), err=done.stderr.decode())
@@ -160,7 +159,7 @@ class Background:
         """Starts it, also again after its end; comes back when it is ready."""
         self._out.unlink(missing_ok=True)
         self._process = start_process(self._arguments, self._home.environment, out=self._out, err=self._err)
-        wait_for(self._read_ready, READY_WITHIN_S, self._why_not_ready)
+        wait_for(self._read_ready, self._why_not_ready)
 
     def _read_ready(self) -> bool:
         if self._process is not None and not self._process.is_alive():
@@ -191,13 +190,22 @@ class Background:
             self._process.join()
             self._process = None
 
-    def stop(self) -> int:
-        """SIGTERM; gives its exit code."""
+    def terminate(self) -> None:
+        """SIGTERM, and does not wait for the end."""
         assert self._process is not None
         self._process.terminate()
-        self._process.join(ENDS_WITHIN_S)
+
+    def stop(self) -> int:
+        """SIGTERM; gives its exit code."""
+        self.terminate()
+        return self.ended()
+
+    def ended(self) -> int:
+        """Waits for its end; gives its exit code."""
+        assert self._process is not None
+        self._process.join(LONGEST_S)
         code = self._process.exitcode
-        assert code is not None, f"it still runs {ENDS_WITHIN_S:g} s after SIGTERM: {self.errors}"
+        assert code is not None, f"it still runs after {LONGEST_S:g} s: {self.errors}"
         self._process = None
         return code
 
@@ -249,13 +257,13 @@ class SandboxProcess(Background):
             method=method,
             headers={"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=LONGEST_S) as answer:  # noqa: S310
             return json.load(answer)
 
 
-def wait_for(is_so: Callable[[], bool], seconds: float, told: Callable[[], str]) -> None:
+def wait_for(is_so: Callable[[], bool], told: Callable[[], str]) -> None:
     """Waits until something is so; fails with what is told when it never is."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + LONGEST_S
     while not is_so():
         assert time.monotonic() < end, told()
         time.sleep(0.05)

@@ -61,17 +61,18 @@ class Receiver:
         answer: gives the answer to a request, or None for a plain 200.
         got: every request, oldest first.
         taken: how often each message was answered with a success.
-        delay_s: how long it thinks before each answer.
+        is_open: when not set, it takes requests and answers none of them until it is.
     """
 
     answer: Callable[[Received], web.StreamResponse | None] = _ok
     got: list[Received] = field(default_factory=list)
     taken: Counter[str] = field(default_factory=Counter)
-    delay_s: float = 0.0
+    is_open: asyncio.Event = field(default_factory=asyncio.Event)
     url: str = ""
     _runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
+        self.is_open.set()
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._take)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -92,7 +93,7 @@ class Receiver:
         headers = {name.lower(): value for name, value in request.headers.items()}
         received = Received(headers=headers, body=await request.read(), path=request.path)
         self.got.append(received)
-        await asyncio.sleep(self.delay_s)
+        await self.is_open.wait()
         answer = self.answer(received) or web.Response(text="thanks")
         if answer.status < 300:
             self.taken[received.id] += 1

@@ -19,7 +19,7 @@ from hub.store.models import Connection, Delivery
 from hub.testing.faults import parse_fault
 from hub.testing.serving import SandboxServer
 from tests.support.documents import METHODS, event
-from tests.support.times import SPEED, FastTime
+from tests.support.times import HeldTime
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -46,7 +46,7 @@ class Stage:
     sandbox: Cin7Sandbox
     connection_id: str
     http: aiohttp.ClientSession
-    time: FastTime
+    time: HeldTime
 
     async def submit(self, document: dict[str, Any]) -> Accepted:
         return await accept(self.hub.clock, self.store, event(document), source="test")
@@ -59,12 +59,8 @@ class Stage:
         """What the engine does when it is rung."""
         return await work(self.hub, self.http, self.connection_id, owner="test")
 
-    async def settle(self, *, is_time_set_forward: bool = True) -> None:
-        """Works until nothing waits any more, or the connection is paused.
-
-        Args:
-            is_time_set_forward: False waits for what is due later, for a sandbox that acts in real time.
-        """
+    async def settle(self) -> None:
+        """Works until nothing waits any more, or the connection is paused."""
         end = self.time.now() + LONGEST
         while self.time.now() < end:
             await self.work()
@@ -72,10 +68,7 @@ class Stage:
             if not waiting or (await self.connection()).is_paused:
                 return
             due = min(row.next_attempt_at for row in waiting if row.next_attempt_at) - self.time.now()
-            if is_time_set_forward:
-                self.time.set_forward(max(due, timedelta(0)))
-            else:
-                await self.time.sleep(max(due.total_seconds(), 0.01 * SPEED))
+            self.time.set_forward(max(due, timedelta(0)))
         raise AssertionError("deliveries still wait")
 
     async def poll(self) -> PollReport:
@@ -114,7 +107,7 @@ async def open_stage(environment: Environment, **settings: str) -> AsyncIterator
         environment: where the hub's database is, up to date and without rows.
         settings: of the connection.
     """
-    time = FastTime()
+    time = HeldTime()
     sandbox = Cin7Sandbox(7, time.now, quota=())
     async with (
         SandboxServer(sandbox) as server,

@@ -110,8 +110,12 @@ class Cin7Sandbox:
         self.on_refuse(DEFAULT_SECONDS["refuse"] if fault.seconds is None else fault.seconds)
 
     def clear_faults(self) -> None:
-        """Behaves well again at once and opens a closed socket; a call that hangs already keeps hanging."""
+        """Behaves well again at once: opens a closed socket, applies what is late, answers what is slow.
+
+        A call that hangs already keeps hanging.
+        """
         self._faults.clear()
+        self._server.lift()
         if self.on_refuse is not None:
             self.on_refuse(0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
@@ -60,17 +61,24 @@ class Server:
         self._dice = dice
         self._seconds_to_answer = seconds_to_answer
         self._is_closing = asyncio.Event()
+        self._is_lifted = asyncio.Event()
         self._late: set[asyncio.Task[None]] = set()
         self.app = web.Application(client_max_size=_LARGEST_BODY)
         self.app.router.add_route("*", "/{path:.*}", self._handle)
         self.app.on_shutdown.append(self._shut_down)
 
+    def lift(self) -> None:
+        """Applies now what was to be applied later, then answers what is slow."""
+        self._is_lifted.set()
+        self._is_lifted = asyncio.Event()
+
     async def _shut_down(self, _app: web.Application) -> None:
-        """Lets go of hanging calls, and of what was to be applied later."""
+        """Lets go of hanging and slow calls, and of what was to be applied later."""
         self._is_closing.set()
         for task in self._late:
             task.cancel()
         await asyncio.gather(*self._late, return_exceptions=True)
+        self.lift()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         # Read before anything goes wrong, so that the client has surely sent all of it.
@@ -115,7 +123,7 @@ class Server:
             return _send(refusal, call)
         match fault.name:
             case "hang":
-                await self._wait_for_the_end(seconds)
+                await _wait(self._is_closing, seconds)
                 return _drop(request)
             case "drop_before_write":
                 return _drop(request)
@@ -129,19 +137,12 @@ class Server:
         if fault.name == "cut_off_body":
             return await _send_half(request, reply, call)
         if fault.name == "slow":
-            await self._wait_for_the_end(seconds)
+            await _wait(self._is_lifted, seconds)
         return _send(self._spoil(fault.name, reply), call)
-
-    async def _wait_for_the_end(self, seconds: float | None) -> None:
-        """Waits that long, or for ever when None; the server's end cuts it short."""
-        try:
-            await asyncio.wait_for(self._is_closing.wait(), seconds)
-        except TimeoutError:
-            return
 
     def _apply_later(self, asked: Asked, seconds: float, *, is_duplicate_allowed: bool) -> None:
         async def wait_and_apply() -> None:
-            await asyncio.sleep(seconds)
+            await _wait(self._is_lifted, seconds)
             self._apply(asked, is_duplicate_allowed=is_duplicate_allowed)
 
         task = asyncio.create_task(wait_and_apply())
@@ -159,6 +160,12 @@ class Server:
         else:
             del results[self._dice.randrange(len(results))]
         return Reply(status=200, body=json_text.dump(results))
+
+
+async def _wait(is_over: asyncio.Event, seconds: float | None) -> None:
+    """Waits that long, or for ever when None; the event cuts it short."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(is_over.wait(), seconds)
 
 
 def _refusal(name: str, seconds: float | None) -> Reply | None:

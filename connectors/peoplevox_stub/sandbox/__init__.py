@@ -74,6 +74,7 @@ class PeoplevoxSandbox(Account):
         self._ordered: list[Fault] = []
         self._calls: list[dict[str, Any]] = []
         self._is_closing = asyncio.Event()
+        self._is_lifted = asyncio.Event()
         self.app = web.Application(client_max_size=2**24)
         self.app.router.add_route("*", "/{path:.*}", self._handle)
         self.app.on_shutdown.append(self._shut_down)
@@ -92,8 +93,9 @@ class PeoplevoxSandbox(Account):
             self._ordered.append(fault)
 
     def clear_faults(self) -> None:
-        """See :meth:`hub.sandbox.Sandbox.clear_faults`."""
+        """See :meth:`hub.sandbox.Sandbox.clear_faults`. Answers what is slow; what hangs keeps hanging."""
         self._ordered.clear()
+        self._lift()
         if self.on_refuse is not None:
             self.on_refuse(0)
 
@@ -103,6 +105,11 @@ class PeoplevoxSandbox(Account):
 
     async def _shut_down(self, _app: web.Application) -> None:
         self._is_closing.set()
+        self._lift()
+
+    def _lift(self) -> None:
+        self._is_lifted.set()
+        self._is_lifted = asyncio.Event()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         action, given = _read(request, await request.read())
@@ -118,7 +125,7 @@ class PeoplevoxSandbox(Account):
             text = _HTML if name == "server_error_html" else "not now"
             return _send(call, text, _STATUSES[name], after if name == "too_many_requests" else None)
         if name == "hang":
-            await self._wait(seconds)
+            await _wait(self._is_closing, seconds)
         if name == "apply_late_after_drop":
             late = 2.0 if seconds is None else seconds
             asyncio.get_running_loop().call_later(late, self._reply, action, given, "")
@@ -130,13 +137,8 @@ class PeoplevoxSandbox(Account):
         if name == "cut_off_body":
             return await _send_half(request, call, reply)
         if name == "slow":
-            await self._wait(2.0 if seconds is None else seconds)
+            await _wait(self._is_lifted, 2.0 if seconds is None else seconds)
         return _send(call, "" if name == "empty_200" else reply)
-
-    async def _wait(self, seconds: float | None) -> None:
-        """Waits that long, or for ever when None; the server's end cuts it short."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._is_closing.wait(), seconds)
 
     def _draw(self, action: str, template: str) -> Fault | None:
         """The oldest order that hits this call, counted as used."""
@@ -188,6 +190,12 @@ def _send(
 ) -> web.Response:
     call["status"] = status
     return web.Response(status=status, text=text, content_type="text/xml", headers=headers)
+
+
+async def _wait(is_over: asyncio.Event, seconds: float | None) -> None:
+    """Waits that long, or for ever when None; the event cuts it short."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(is_over.wait(), seconds)
 
 
 def _drop(request: web.Request) -> web.Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from hub.errors import AuthError, HubError, InDoubtError, RetriableError
 from hub.outcomes import SightingKind, Verdict
 from hub.testing.bench import READ, WRITE
 from hub.testing.ruling import BrokenError, require, rule
+from hub.testing.silence import Silence
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
@@ -121,12 +123,18 @@ async def silence_is_in_doubt(bench: Bench) -> None:
 async def _unanswered(bench: Bench, on: str | None, call: Callable[[], Awaitable[object]]) -> HubError:
     """What a hook raises when a call of it is never answered."""
     bench.fault("hang", on)
-    async with bench.impatient():
+    silence, given_up = Silence(bench.sandbox), 0
+    async with bench.patience() as patience:
+        asking = asyncio.ensure_future(call())
         try:
-            await call()
+            while await silence.begins(asking, known=given_up):
+                patience.end()
+                given_up += 1
+            await asking
         except HubError as error:
             return error
         finally:
+            asking.cancel()
             bench.sandbox.clear_faults()
     raise BrokenError("it went on as if a call that was never answered had been")
 

@@ -13,7 +13,7 @@ from hub.core import open_hub
 from hub.merchant import stores
 from hub.web.server import make_app
 from tests.integration.access.site import Site
-from tests.support.times import FastTime
+from tests.support.times import HeldTime
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def open_site(environment: Environment, *, is_local: bool = True) -> AsyncIterator[Site]:
-    time = FastTime()
+    time = HeldTime()
     async with open_hub(environment, clock=time.clock) as hub:
         await stores.ensure_default(hub.clock)
         app = make_app(hub, is_local=is_local)

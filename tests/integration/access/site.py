@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hub.access.principal import Scope
     from hub.core import Hub
     from hub.store.models import Store
-    from tests.support.times import FastTime
+    from tests.support.times import HeldTime
 
 PASSWORD = "four words in a row"
 
@@ -84,7 +84,7 @@ class Site:
     app: web.Application
     base: URL
     http: aiohttp.ClientSession
-    time: FastTime
+    time: HeldTime
 
     def browser(self) -> Browser:
         return Browser(site=self)

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from hub.inbound.signature import parse_secret, sign
 from tests.support.documents import rma, sample, write
 from tests.support.processes import Home, HubProcess, SandboxProcess, wait_for
+from tests.support.waiting import LONGEST_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,7 +77,7 @@ class Watched:
         if form is not None:
             body = urlencode(form).encode()
             sent["Content-Type"] = "application/x-www-form-urlencoded"
-        connection = http.client.HTTPConnection(parts.netloc, timeout=20)
+        connection = http.client.HTTPConnection(parts.netloc, timeout=LONGEST_S)
         connection.request(method, parts.path, body=body, headers=sent)
         answer = connection.getresponse()
         text = answer.read()
@@ -187,7 +188,6 @@ def _work(watched: Watched, url: str, folder: Path) -> None:
     """The engine tries the key, commands of every kind speak about it, and the sealing key is changed."""
     wait_for(
         lambda: bool(watched.home.ok("connections", "show", "main")["is_paused"]),
-        20,
         lambda: "the connection was not paused for its wrong key",
     )
     file = write(folder, sample("one_item"))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = int(os.environ.get("FUZZ", "3"))
 """Requests that are made up for each method and path, beside those at the edges of its description."""
-LONGEST_S = 60 + 4 * EXAMPLES
+LONGEST_S = 300 + 10 * EXAMPLES
 NOT_ASKED = "positive_data_acceptance"
 """The check that whatever fits the description is taken: no schema says which settings, notes and RMAs
 there are, so that most of what is made up is refused for a reason that it cannot know."""

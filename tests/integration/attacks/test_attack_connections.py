@@ -22,6 +22,7 @@ from hub.outcomes import Status, ValidationState
 from hub.store.models import Connection, Exchange, Rma
 from hub.testing.serving import SandboxServer
 from tests.support.documents import rma
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -165,27 +166,27 @@ async def test_removing_a_connection_tells_returns_whose_goods_are_still_to_come
 
 async def test_shadow_mode_set_during_a_flush_holds_from_the_next_batch(stage: Stage) -> None:
     await Connection.all().update(batch_limit=1)
-    stage.fault("slow:times=all,seconds=0.3,on=POST")
+    stage.fault("slow:seconds=1000,on=POST")
     for number in range(901, 906):
         await stage.submit(rma(str(number), order_name=f"#{number}"))
 
     async def edit() -> None:
-        while not stage.posts:  # noqa: ASYNC110 - the sandbox tells nobody
-            await asyncio.sleep(0.01)
+        await until(lambda: bool(stage.posts))
         await connections.edit(stage.hub, await stage.connection(), {"mode": "shadow"})
+        stage.sandbox.clear_faults()
 
     await asyncio.gather(edit(), stage.settle())
     assert (len(stage.posts), len(stage.notes)) == (1, 1)
 
 
 async def test_pause_while_a_batch_is_prepared_holds_it_back(stage: Stage) -> None:
-    stage.fault("slow:seconds=0.3,on=SalesOrders")
+    stage.fault("slow:seconds=1000,on=SalesOrders")
     await stage.submit(rma("901"))
 
     async def pause() -> None:
-        while not stage.sandbox.calls():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+        await until(lambda: bool(stage.sandbox.calls()))
         await connections.pause(await stage.connection(), "a person paused it")
+        stage.sandbox.clear_faults()
 
     await asyncio.gather(pause(), stage.work())
     assert (stage.posts, (await stage.delivery("901")).status) == ([], Status.PENDING)

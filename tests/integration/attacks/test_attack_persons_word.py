@@ -50,7 +50,7 @@ async def test_closed_by_a_person_and_approved_again_asks_again(stage: Stage) ->
 
 
 async def test_tried_then_closed_by_a_person_and_approved_again_asks_again(stage: Stage) -> None:
-    stage.fault("refuse:seconds=0.2")
+    stage.fault("refuse:seconds=1000")
     await stage.submit(rma("900", unit(1), updated=at(0)))
     await stage.work()
     await connections.pause(await stage.connection(), "a person paused it")

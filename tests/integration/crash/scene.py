@@ -30,7 +30,7 @@ from hub.testing.serving import SandboxServer
 from tests.support import documents
 from tests.support.forked import QUICK, Commands
 from tests.support.migrated import put_database
-from tests.support.waiting import until
+from tests.support.waiting import LONGEST_S, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
     from hub.core import Hub
 
-TIMEOUT_S = 45.0
 SERVE = ("serve", "--port", "0")
 OUR_TABLES = """
 SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE 'procrastinate%'
@@ -89,7 +88,9 @@ class Scene:
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         """What the database holds, whoever works on it."""
-        with closing(sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True, timeout=10)) as read:
+        with closing(
+            sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True, timeout=LONGEST_S)
+        ) as read:
             return read.execute(statement).fetchall()
 
     def back_up(self) -> Path:
@@ -131,7 +132,7 @@ class Scene:
         """Nothing is on its way to anybody."""
         return self.rows("SELECT count(*) FROM update_sending WHERE status = 'pending'") == [(0,)]
 
-    async def until(self, condition: Callable[[], bool], longest_s: float = TIMEOUT_S) -> None:
+    async def until(self, condition: Callable[[], bool], longest_s: float = LONGEST_S) -> None:
         try:
             await until(condition, longest_s)
         except TimeoutError:

@@ -20,13 +20,14 @@ RETURNS = {each: documents.rma(each, order_name=f"#{each}") for each in ("901", 
 async def test_ten_seconds_of_a_locked_database(tmp_path: Path) -> None:
     async with open_scene(tmp_path) as scene:
         await scene.accept(RETURNS["901"], RETURNS["902"])
-        scene.fault("slow:seconds=0.5,on=POST")
+        scene.fault("slow:seconds=1000,on=POST")
         serving = scene.commands.start("serve", "--port", "0")
         file = documents.write(tmp_path, RETURNS["903"])
         await scene.until(lambda: len(scene.sandbox.documents()) == 2)
-        # The ERP has said yes, and the hub cannot write it down. Its processes are other ones than this.
         with closing(sqlite3.connect(scene.database, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
+            # The ERP says yes, and the hub cannot write it down. Its processes are other ones than this.
+            scene.sandbox.clear_faults()
             submitting = scene.commands.start("rmas", "submit", str(file))
             await asyncio.sleep(HELD_S)
             assert submitting.process.is_alive()

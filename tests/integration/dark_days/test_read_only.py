@@ -7,10 +7,12 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from hub.dispatch.claims import RELEASE_AGAIN_S
 from hub.engine.embedded import running_engine
 from hub.outcomes import Status
 from hub.store.database import client
@@ -19,13 +21,14 @@ from tests.integration.crash.scene import open_scene
 from tests.support import documents
 from tests.support.processes import REPOSITORY
 from tests.support.stage import open_stage
-from tests.support.waiting import until
+from tests.support.waiting import LONGEST_S, until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from hub.environment import Environment
 
+RELEASE_AGAIN = timedelta(seconds=RELEASE_AGAIN_S)
 RETURN = documents.rma("901", order_name="#901")
 
 
@@ -44,7 +47,7 @@ def run_without_rights(home: Path, *arguments: str) -> subprocess.CompletedProce
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=LONGEST_S,
     )
 
 
@@ -74,12 +77,17 @@ async def test_a_start_on_a_read_only_folder_is_refused_in_three_parts(tmp_path:
 async def test_a_database_that_becomes_read_only_is_survived_without_a_restart(ready: Environment) -> None:
     async with open_stage(ready) as stage:
         await stage.submit(RETURN)
-        stage.fault("slow:seconds=0.3,on=POST")
+        stage.fault("slow:seconds=1000,on=POST")
         async with running_engine(stage.hub):
             await until(lambda: bool(stage.notes))
             await client().execute_query("PRAGMA query_only = ON")
-            await asyncio.sleep(0.8)
+            stage.time.is_jumping = False
+            stage.sandbox.clear_faults()
+            # The work has broken off, and tries to give the connection back for as long as it cannot.
+            for _ in range(3):
+                await until(lambda: stage.time.now() + RELEASE_AGAIN in stage.time.awaited)
+                stage.time.let_pass(RELEASE_AGAIN)
             assert (await stage.delivery("901")).status is Status.SENDING
             await client().execute_query("PRAGMA query_only = OFF")
-            await until(Delivery.filter(status=Status.DONE).exists)
+            await stage.time.pass_until(Delivery.filter(status=Status.DONE).exists)
         assert len(stage.notes) == len(stage.posts) == 1

@@ -14,6 +14,7 @@ from hub.store import epochs
 from hub.store.mark import Mark, mark_of, write_mark
 from tests.integration.crash.scene import open_scene
 from tests.support import documents
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,7 +127,10 @@ async def test_a_mark_that_cannot_be_written_stops_the_sending(tmp_path: Path) -
             await scene.work()
         assert scene.sandbox.documents() == []
         mark.rmdir()
-        await scene.work()
-        await asyncio.sleep(1)
-        await scene.work()
+
+        async def is_sent() -> bool:
+            await scene.work()
+            return scene.is_sent()
+
+        await until(is_sent)
         scene.check_one_each("901")

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from hub.dispatch import retention
 from hub.dispatch.quota import usage
-from hub.dispatch.retention import KEPT_FOR, forget_calls
-from hub.engine import embedded as engine
+from hub.dispatch.retention import BETWEEN_BATCHES_S, KEPT_FOR, forget_calls
+from hub.engine.embedded import TIDY_EVERY_S, running_engine
 from hub.store.models import Attempt, Exchange, ExchangeDelivery
 from tests.support.documents import rma
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     import pytest
@@ -56,12 +55,18 @@ async def test_the_longest_window_of_the_quota_is_never_cut(stage: Stage) -> Non
     assert day.used == 5
 
 
-async def test_the_engine_deletes_them_again_and_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "TIDY_EVERY_S", 0.1)
-    async with engine.running_engine(stage.hub):
-        for _ in range(2):
-            await called(stage, KEPT_FOR + timedelta(days=1))
-            end = time.monotonic() + 5
-            while await Exchange.all().count() and time.monotonic() < end:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
-            assert await Exchange.all().count() == 0
+async def test_the_engine_deletes_them_again_and_again(stage: Stage) -> None:
+    async def are_gone() -> bool:
+        return not await Exchange.exists()
+
+    def is_it_resting() -> bool:
+        stage.time.let_pass(timedelta(seconds=BETWEEN_BATCHES_S))
+        return any(due - stage.time.now() > timedelta(seconds=TIDY_EVERY_S / 2) for due in stage.time.awaited)
+
+    await called(stage, KEPT_FOR + timedelta(days=1))
+    async with running_engine(stage.hub):
+        await until(are_gone)
+        await until(is_it_resting)
+        await called(stage, KEPT_FOR + timedelta(days=1))
+        stage.time.let_pass(timedelta(seconds=TIDY_EVERY_S))
+        await until(are_gone)

@@ -13,7 +13,7 @@ from hub.core import open_hub
 from hub.merchant import event_secrets, stores
 from hub.web.server import make_app
 from tests.integration.events.door import Door
-from tests.support.times import FastTime
+from tests.support.times import HeldTime
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def open_door(environment: Environment) -> AsyncIterator[Door]:
-    time, rings = FastTime(), list[str]()
+    time, rings = HeldTime(), list[str]()
     async with open_hub(environment, clock=time.clock) as hub:
         await stores.ensure_default(hub.clock)
         store = await stores.get()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub.inbound.signature import parse_secret, sign
 from hub.mapping.exact_json import write_json
+from tests.support.waiting import LONGEST_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from hub.core import Hub
     from hub.store.models import Store
-    from tests.support.times import FastTime
+    from tests.support.times import HeldTime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +65,7 @@ async def post(http: aiohttp.ClientSession, url: str, body: Any, headers: Any) -
 
 def rows_in(database: Path) -> dict[str, int]:
     """How many rows each table of a SQLite file has, read beside whoever works on it."""
-    with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=10)) as read:
+    with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=LONGEST_S)) as read:
         tables = [name for (name,) in read.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         counted = {each: read.execute(f'SELECT count(*) FROM "{each}"').fetchone() for each in tables}  # noqa: S608
     return {table: number for table, (number,) in counted.items()}
@@ -79,7 +80,7 @@ class Door:
     secret: str
     http: aiohttp.ClientSession
     url: str
-    time: FastTime
+    time: HeldTime
     rings: list[str]
 
     async def send(

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
 import pytest
 
 from hub.dispatch.claims import claim
-from hub.dispatch.http import LoggedSession
+from hub.dispatch.http import READ_TIMEOUT_S, LoggedSession
 from hub.errors import ConflictError, InDoubtError, RetriableError
 from hub.merchant import connections, deliveries
 from hub.outcomes import Status, Verdict
 from hub.store.models import Delivery, Exchange
 from tests.support.documents import rma, sample
 from tests.support.stage import open_stage
+from tests.support.times import set_loop_forward
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import Coroutine
 
     from hub.environment import Environment
     from tests.support.stage import Stage
@@ -33,9 +36,11 @@ LOST = [
     "wrong_order",
     "missing_result",
 ]
-NOT_APPLIED = ["unavailable:on=POST", "too_many_requests:seconds=30,on=POST", "refuse:seconds=0.3"]
+NOT_APPLIED = ["unavailable:on=POST", "too_many_requests:seconds=30,on=POST", "refuse:seconds=1000"]
 
 RMAS = ("901", "902", "903")
+
+Result = TypeVar("Result")
 
 
 async def submit_three(stage: Stage) -> None:
@@ -81,7 +86,10 @@ async def test_answers_lost_again_and_again_end_in_one_note_each(stage: Stage, f
 async def test_write_that_was_certainly_not_applied_is_sent_again(stage: Stage, fault: str) -> None:
     stage.fault(fault)
     await submit_three(stage)
-    await stage.settle(is_time_set_forward=not fault.startswith("refuse"))
+    await stage.work()
+    assert stage.notes == []
+    stage.sandbox.clear_faults()
+    await stage.settle()
     await assert_one_note_each(stage)
     assert {(await stage.delivery(number)).verdict for number in RMAS} == {Verdict.CREATED}
 
@@ -96,12 +104,23 @@ async def test_retry_after_is_waited_for(stage: Stage) -> None:
     assert due >= before + timedelta(seconds=1000)
 
 
+async def lose(stage: Stage) -> None:
+    """A note that appears when the faults are cleared; the first look is due."""
+    stage.fault("apply_late_after_drop:seconds=1000,on=POST")
+    await stage.submit(rma("901"))
+    await stage.work()
+    stage.time.set_forward(timedelta(seconds=1))
+    assert (len(stage.posts), stage.notes) == (1, [])
+
+
 async def test_note_that_appears_late_is_found_and_taken(ready: Environment) -> None:
     async with open_stage(ready, doubt_looks="1,20") as stage:
         stage.fault("allow_duplicate_references:times=all")
-        stage.fault("apply_late_after_drop:seconds=0.4,on=POST")
-        await stage.submit(rma("901"))
-        await stage.settle(is_time_set_forward=False)
+        await lose(stage)
+        await stage.work()
+        stage.sandbox.clear_faults()
+        await until(lambda: bool(stage.notes))
+        await stage.settle()
         delivery = await stage.delivery("901")
         assert (delivery.verdict, delivery.attempts, len(stage.notes)) == (Verdict.ADOPTED, 1, 1)
         assert (await stage.story("901")).count("delivery.looked") == 1
@@ -110,12 +129,15 @@ async def test_note_that_appears_late_is_found_and_taken(ready: Environment) -> 
 async def test_late_note_of_an_impatient_hub_is_still_the_only_one(ready: Environment) -> None:
     async with open_stage(ready, doubt_looks="1") as stage:
         # Applied just after the look, before it is sent again: the ERP refuses the second, and we look why.
-        stage.fault("apply_late_after_drop:seconds=0.2,on=POST")
-        await stage.submit(rma("901"))
-        await stage.work()
-        await stage.time.sleep(1.1)
-        await stage.work()
-        await stage.settle(is_time_set_forward=False)
+        await lose(stage)
+        stage.fault("slow:seconds=1000,on=GET")
+        looking = asyncio.create_task(stage.work())
+        await until(lambda: stage.sandbox.calls()[-1]["fault"] == "slow")
+        assert stage.notes == []
+        stage.sandbox.clear_faults()
+        await looking
+        await stage.settle()
+        assert len(stage.posts) == 2
         delivery = await stage.delivery("901")
         assert (delivery.status, len(stage.notes)) == (Status.DONE, 1)
         assert delivery.document_id == stage.notes[0]["id"]
@@ -204,50 +226,47 @@ async def test_retry_by_a_person_never_makes_a_second_note(stage: Stage) -> None
         await deliveries.retry(stage.hub.clock, delivery)
 
 
-@pytest.fixture
-async def hasty(ready: Environment) -> AsyncIterator[Stage]:
-    """A hub that waits a quarter of a second for an answer."""
-    async with (
-        open_stage(ready) as stage,
-        aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(force_close=True), timeout=aiohttp.ClientTimeout(total=0.25)
-        ) as http,
-    ):
-        stage.http = http
-        yield stage
+async def out_of_patience(stage: Stage, method: str, call: Coroutine[Any, Any, Result]) -> Result:
+    """What comes of something whose call the ERP has taken and does not answer, when the hub gives up."""
+    calling = asyncio.create_task(call)
+    await until(lambda: any(each["method"] == method for each in stage.sandbox.calls()))
+    set_loop_forward(READ_TIMEOUT_S + 1)
+    return await calling
 
 
-@pytest.mark.parametrize("fault", ["hang:on=POST", "slow:seconds=0.5,on=POST"])
-async def test_answer_that_never_comes_is_in_doubt_and_batches_get_smaller(hasty: Stage, fault: str) -> None:
-    hasty.fault("allow_duplicate_references:times=all")
-    hasty.fault(fault)
-    await submit_three(hasty)
-    await hasty.work()
+@pytest.mark.parametrize("fault", ["hang:on=POST", "slow:seconds=1000,on=POST"])
+async def test_answer_that_never_comes_is_in_doubt_and_batches_get_smaller(stage: Stage, fault: str) -> None:
+    stage.fault("allow_duplicate_references:times=all")
+    stage.fault(fault)
+    await submit_three(stage)
+    await out_of_patience(stage, "POST", stage.work())
     assert {row.status for row in await Delivery.all()} == {Status.IN_DOUBT}
-    assert (await hasty.connection()).batch_limit == 1
-    await hasty.settle()
-    await assert_one_note_each(hasty)
+    assert (await stage.connection()).batch_limit == 1
+    await stage.settle()
+    await assert_one_note_each(stage)
 
 
-async def test_time_out_of_a_read_is_worth_a_retry_and_of_a_write_is_in_doubt(hasty: Stage) -> None:
-    row = await hasty.connection()
-    async with claim(row.id, "test", hasty.hub.clock) as held:
+async def test_time_out_of_a_read_is_worth_a_retry_and_of_a_write_is_in_doubt(stage: Stage) -> None:
+    row = await stage.connection()
+    async with claim(row.id, "test", stage.hub.clock) as held:
         assert held is not None
         session = LoggedSession(
             connection_id=row.id,
-            schema=hasty.hub.registry.get(row.connector).schema,
-            http=hasty.http,
-            clock=hasty.hub.clock,
+            schema=stage.hub.registry.get(row.connector).schema,
+            http=stage.http,
+            clock=stage.hub.clock,
             secrets=("sandbox-key",),
             before_write=held.check,
         )
-        settings = connections.shown_values(hasty.hub.registry.get(row.connector).schema, row, hasty.hub)[0]
+        settings = connections.shown_values(stage.hub.registry.get(row.connector).schema, row, stage.hub)[0]
         url = f"{settings['base_url']}/v1/CreditNotes"
-        hasty.fault("hang:times=2")
+        stage.fault("hang:times=2")
+        reading = session.request("GET", url, headers={"X-Key": "sandbox-key"})
         with pytest.raises(RetriableError):
-            await session.request("GET", url, headers={"X-Key": "sandbox-key"})
+            await out_of_patience(stage, "GET", reading)
+        writing = session.request("POST", url, body=b"[sandbox-key]", is_write=True)
         with pytest.raises(InDoubtError) as caught:
-            await session.request("POST", url, body=b"[sandbox-key]", is_write=True)
+            await out_of_patience(stage, "POST", writing)
         assert caught.value.timed_out
     logged = await Exchange.all().order_by("id")
     assert [(each.method, each.status) for each in logged] == [("GET", None), ("POST", None)]

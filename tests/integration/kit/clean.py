@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from packaging.markers import Marker
 
-LONGEST_S = 120.0
+LONGEST_S = 600.0
 _AUTHORS = ("mypy", "pytest", "pytest-asyncio", "setuptools")
 """What an author's tests need besides: the template's extra `dev`, and what builds its package."""
 

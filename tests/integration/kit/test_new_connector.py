@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 PAGE = REPOSITORY / "docs" / "writing-a-connector.md"
 INSTALL = "python -m pip install --editable '.[dev]'"
 DOCUMENTS = "hub sandbox documents --url http://127.0.0.1:9100"
-READY_WITHIN_S = 30.0
 
 
 class Reader:
@@ -90,7 +89,7 @@ class Reader:
             assert process.poll() is None, f"{said}: {log.read_text()}"
             return "ready" in log.read_text()
 
-        wait_for(is_ready, READY_WITHIN_S, lambda: f"{said}: {log.read_text()}")
+        wait_for(is_ready, lambda: f"{said}: {log.read_text()}")
 
 
 def _free_port() -> int:

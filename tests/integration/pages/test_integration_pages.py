@@ -21,6 +21,7 @@ from hub.testing.serving import SandboxServer
 from hub.web.checks import CHECKS
 from tests.integration.access.conftest import open_site
 from tests.support.documents import event, rma
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from hub.environment import Environment
-    from tests.integration.access.site import Answer, Browser, Site
+    from tests.integration.access.site import Browser, Site
     from tests.integration.pages.conftest import Desk
 
 
@@ -182,12 +183,16 @@ async def test_any_connector_has_a_form_of_its_own(fresh: Fresh) -> None:
 
 
 async def test_a_check_can_be_watched_while_it_runs(fresh: Fresh) -> None:
-    fresh.sandbox.inject(parse_fault("slow:seconds=30,on=Stock"))
+    fresh.sandbox.inject(parse_fault("slow:seconds=1000,on=Stock"))
     await fresh.send("/integrations/add/cin7_omni", fresh.form)
     fragment = ""
-    while "Contacts" not in fragment:
-        answer: Answer = await fresh.browser.get("/integrations/main/check", X_Fragment="1")
-        fragment = answer.text
+
+    async def is_at_contacts() -> bool:
+        nonlocal fragment
+        fragment = (await fresh.browser.get("/integrations/main/check", X_Fragment="1")).text
+        return "Contacts" in fragment
+
+    await until(is_at_contacts)
     assert "<html" not in fragment
     assert "/api/v1/Branches" in fragment
     fresh.sandbox.clear_faults()

@@ -38,6 +38,7 @@ async def filled(environment: Environment) -> AsyncIterator[Stage]:
             if number == 904:
                 one["returnMethod"]["type"] = "No shipment required"
             status = "Pending" if number == 906 else "Approved"
+            stage.time.set_forward(timedelta(seconds=1))
             await stage.submit(rma(str(number), one, order_name=f"#{number * 10}", status=status))
         await stage.settle()
         yield stage

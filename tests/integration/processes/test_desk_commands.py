@@ -24,7 +24,7 @@ def test_a_return_is_edited_sent_compared_and_its_voided_note_told(
     home.connect(sandbox, look_up_orders="required")
     file = str(write(tmp_path, rma("901", order_name="#901")))
     with HubProcess(home) as hub:
-        home.run("rmas", "submit", file, "--wait", "20", "--json")
+        home.run("rmas", "submit", file, "--wait", "120", "--json")
         (delivery,) = home.shown("901")["deliveries"]
         assert delivery["status"] == "attention"
         request = {
@@ -37,7 +37,7 @@ def test_a_return_is_edited_sent_compared_and_its_voided_note_told(
         refused = home.run("deliveries", "edit", delivery["id"], "--request", "-", stdin="[]")
         assert (refused.code, "one JSON object" in refused.err) == (3, True)
         home.ok("deliveries", "edit", delivery["id"], "--request", "-", stdin=json.dumps(request))
-        wait_for(lambda: home.shown("901")["deliveries"][0]["status"] == "done", 10, lambda: hub.errors)
+        wait_for(lambda: home.shown("901")["deliveries"][0]["status"] == "done", lambda: hub.errors)
         with urllib.request.urlopen(f"{hub.url}/metrics") as answer:  # noqa: S310 - loopback
             text = answer.read().decode()
         assert 'hub_deliveries{connection="main",status="done",store="default"} 1.0' in text

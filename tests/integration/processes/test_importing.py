@@ -38,7 +38,7 @@ def test_three_hundred_rmas_give_three_hundred_notes_of_the_right_goods_and_mone
         assert (imported["accepted"], imported["duplicates"], imported["refused"]) == (300, 0, [])
         again = home.ok("rmas", "import", str(MANY))
         assert (again["accepted"], again["duplicates"]) == (0, 300)
-        wait_for(lambda: home.count("delivery", "status = 'done'") == 300, 60, lambda: "some still wait")
+        wait_for(lambda: home.count("delivery", "status = 'done'") == 300, lambda: "some still wait")
         notes = sandbox.documents()
         rmas = home.ok("rmas", "list", "--limit=400")
     assert len(notes) == 300

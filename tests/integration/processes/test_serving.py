@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import time
 import urllib.error
 import urllib.request
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hub.engine import embedded
+from hub.engine.embedded import running_engine
+from hub.outcomes import Status
+from hub.store.models import Delivery
 from tests.support.documents import rma, sample, write
 from tests.support.processes import Home, HubProcess, SandboxProcess, wait_for
+from tests.support.stage import open_stage
+from tests.support.waiting import LONGEST_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from hub.environment import Environment
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +46,18 @@ Place = tuple[Home, HubProcess, SandboxProcess]
 
 def answer(url: str) -> tuple[int, Any]:
     try:
-        with urllib.request.urlopen(url, timeout=10) as reply:  # noqa: S310 - our own hub
+        with urllib.request.urlopen(url, timeout=LONGEST_S) as reply:  # noqa: S310 - our own hub
             return reply.status, json.load(reply)
     except urllib.error.HTTPError as error:
         return error.code, None
+
+
+def is_listening(hub: HubProcess) -> bool:
+    try:
+        answer(f"{hub.url}/healthz")
+    except OSError:
+        return False
+    return True
 
 
 def settled(home: Home, rma_id: str) -> dict[str, Any]:
@@ -50,7 +68,7 @@ def settled(home: Home, rma_id: str) -> dict[str, Any]:
         found.update(home.shown(rma_id)["deliveries"][0])
         return found["status"] not in {"pending", "sending", "in_doubt"}
 
-    wait_for(is_settled, 30, lambda: f"it still is {found}")
+    wait_for(is_settled, lambda: f"it still is {found}")
     return found
 
 
@@ -61,24 +79,37 @@ def test_hub_that_is_ready_says_so(place: Place) -> None:
     assert hub.ready["database"] == str(home.folder / "hub.db")
 
 
-def test_submitted_rma_is_noticed_at_once_and_credited_once(place: Place, tmp_path: Path) -> None:
+def test_submitted_rma_is_credited_once(place: Place, tmp_path: Path) -> None:
     home, _, sandbox = place
     file = write(tmp_path, sample("one_item"))
-    began = time.monotonic()
-    submitted = home.ok("rmas", "submit", str(file), "--wait", "20")
-    assert time.monotonic() - began < 10
+    submitted = home.ok("rmas", "submit", str(file), "--wait", "120")
     assert submitted["delivery"]["status"] == "done"
     assert home.ok("rmas", "submit", str(file))["duplicate"]
     notes = [note for note in sandbox.documents() if "41501000" in note["reference"]]
     assert [note["id"] for note in notes] == [submitted["delivery"]["document"]["id"]]
 
 
+async def test_engine_notices_what_a_command_writes_before_it_looks_by_itself(
+    ready: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(embedded, "LOOK_S", 1000.0)
+    assert ready.secret_key is not None
+    home = Home(ready.home, HUB_SECRET_KEY=ready.secret_key.get_secret_value())
+    async with open_stage(ready) as stage, running_engine(stage.hub):
+        stage.time.set_forward(timedelta(hours=1))  # what a command writes by its own clock is due here
+        for rma_id in ("901", "902"):
+            # The first look at the rows may see what came first.
+            file = write(tmp_path, rma(rma_id, order_name=f"#{rma_id}"))
+            await asyncio.to_thread(home.ok, "rmas", "submit", str(file))
+            await until(Delivery.filter(rma__rma_id=rma_id, status=Status.DONE).exists)
+
+
 def test_serve_polls_by_itself_and_validates(place: Place, tmp_path: Path) -> None:
     home, _, sandbox = place
     file = write(tmp_path, rma("700", order_name="#700"))
-    document = home.ok("rmas", "submit", str(file), "--wait", "20")["delivery"]["document"]
+    document = home.ok("rmas", "submit", str(file), "--wait", "120")["delivery"]["document"]
     sandbox.receive(document["id"])
-    wait_for(lambda: home.shown("700")["validation"] == "full", 30, lambda: str(home.shown("700")))
+    wait_for(lambda: home.shown("700")["validation"] == "full", lambda: str(home.shown("700")))
 
 
 def test_commands_work_beside_the_running_hub(place: Place, tmp_path: Path) -> None:
@@ -104,7 +135,7 @@ def test_wrong_key_pauses_the_connection_and_a_person_puts_it_right(place: Place
     def is_paused() -> bool:
         return home.ok("connections", "show", "main")["is_paused"] is True
 
-    wait_for(is_paused, 20, lambda: "it is not paused")
+    wait_for(is_paused, lambda: "it is not paused")
     assert home.run("connections", "check", "main").code == 4
     home.ok("connections", "edit", "main", "--secret=api_key=-", stdin=sandbox.credentials["api_key"])
     home.ok("connections", "resume", "main")
@@ -148,10 +179,13 @@ def test_port_in_use_is_refused(place: Place, tmp_path: Path) -> None:
 def test_sigterm_finishes_what_is_under_way(home: Home, sandbox: SandboxProcess, tmp_path: Path) -> None:
     with HubProcess(home) as hub:
         home.connect(sandbox)
-        sandbox.fault(name="slow", seconds=1.5, on="POST")
+        sandbox.fault(name="slow", seconds=1000, on="POST")
         home.ok("rmas", "submit", str(write(tmp_path, sample("one_item"))))
-        wait_for(lambda: bool(sandbox.documents()), 20, lambda: "nothing was sent")
-        assert hub.stop() == 0
+        wait_for(lambda: bool(sandbox.documents()), lambda: "nothing was sent")
+        hub.terminate()
+        wait_for(lambda: not is_listening(hub), lambda: "it still takes calls")
+        sandbox.clear_faults()
+        assert hub.ended() == 0
         assert "Traceback" not in hub.errors
     (delivery,) = home.shown("41501000")["deliveries"]
     assert (delivery["status"], delivery["verdict"]) == ("done", "created")
@@ -164,10 +198,10 @@ def test_resubmitting_after_a_restart_makes_no_second_note(
     file = str(write(tmp_path, sample("one_item")))
     with HubProcess(home) as hub:
         home.connect(sandbox)
-        home.ok("rmas", "submit", file, "--wait", "20")
+        home.ok("rmas", "submit", file, "--wait", "120")
         hub.kill()
         hub.start()
-        assert home.ok("rmas", "submit", file, "--wait", "20")["duplicate"]
+        assert home.ok("rmas", "submit", file, "--wait", "120")["duplicate"]
         time.sleep(1)
     assert len(sandbox.documents()) == 1
 
@@ -199,5 +233,5 @@ def test_with_another_key_nothing_is_sent_and_the_connection_says_why(
         def last_error() -> str:
             return str(home.ok("connections", "list")[0]["last_error"])
 
-        wait_for(lambda: "sealed with key" in last_error(), 20, last_error)
+        wait_for(lambda: "sealed with key" in last_error(), last_error)
     assert sandbox.documents() == []

@@ -158,10 +158,11 @@ async def test_hint_during_its_rmas_reading_is_not_forgotten(shop: Shop) -> None
     shop.add(status="Approved")
     await shop.hint("901")
     shop.stage.time.set_forward(COALESCE)
-    shop.fault("slow:seconds=0.2,on=rma")
+    shop.fault("slow:seconds=1000,on=rma")
     reading = asyncio.create_task(shop.work())
     await until(lambda: bool(shop.calls("GET", "/rma/")))
     await shop.hint("901")
+    shop.returngo.clear_faults()
     await reading
     assert await RmaToFetch.all().count() == 1
     shop.stage.time.set_forward(COALESCE)

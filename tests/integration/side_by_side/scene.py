@@ -19,7 +19,7 @@ from hub.store.models import Connection, Delivery
 from hub.testing.faults import parse_fault
 from hub.testing.serving import SandboxServer
 from tests.support.documents import METHODS, event, rma, unit
-from tests.support.times import FastTime
+from tests.support.times import HeldTime
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Pair:
     engine: Engine
     store: Store
     sides: dict[str, Side]
-    time: FastTime
+    time: HeldTime
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1000))
 
     async def submit(self, name: str, count: int = 1) -> list[str]:
@@ -83,7 +83,7 @@ class Pair:
                 self.engine.ring()
             return not await Delivery.filter(rma__rma_id__in=numbers, status__in=WAITING).exists()
 
-        await until(is_finished)
+        await (self.time.pass_until(is_finished) if hurried else until(is_finished))
 
     async def shown(self, rma_id: str) -> dict[str, Any]:
         """The RMA as ``hub rmas show --json`` gives it."""
@@ -98,7 +98,7 @@ async def open_pair(environment: Environment, **settings: str) -> AsyncIterator[
         environment: where the hub's database is, up to date and without rows.
         settings: of both connections.
     """
-    time = FastTime()
+    time = HeldTime()
     cin7, peoplevox = Cin7Sandbox(7, time.now, quota=()), PeoplevoxSandbox(7, time.now)
     quick = {"look_up_orders": "off", "check_double_credit": "off"}
     async with (

@@ -10,7 +10,7 @@ from hub.core import open_hub
 from hub.merchant import connections, methods, stores
 from hub.rma import MethodType
 from tests.support.documents import METHODS
-from tests.support.times import FastTime
+from tests.support.times import HeldTime
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -31,12 +31,12 @@ async def place(request: pytest.FixtureRequest, environment: Environment) -> Asy
 
 
 @pytest.fixture
-def time() -> FastTime:
-    return FastTime()
+def time() -> HeldTime:
+    return HeldTime()
 
 
 @pytest.fixture
-async def hub(migrated: Environment, time: FastTime) -> AsyncIterator[Hub]:
+async def hub(migrated: Environment, time: HeldTime) -> AsyncIterator[Hub]:
     """An open hub with a store."""
     async with open_hub(migrated, clock=time.clock) as opened:
         await stores.ensure_default(opened.clock)

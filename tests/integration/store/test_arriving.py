@@ -29,12 +29,21 @@ MANY = 30
 
 
 @pytest.fixture
-def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def is_let_in() -> asyncio.Event:
+    """When a test clears it, the next transaction does not begin before it is set."""
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
+@pytest.fixture
+def sizes(monkeypatch: pytest.MonkeyPatch, is_let_in: asyncio.Event) -> list[int]:
     """How many events each transaction was given, in order."""
     seen: list[int] = []
 
     async def counted(clock: Clock, arrivals: Sequence[Arrival]) -> list[Accepted | None]:
         seen.append(len(arrivals))
+        await is_let_in.wait()
         return await store_new(clock, arrivals)
 
     monkeypatch.setattr(intakes, "store_new", counted)
@@ -59,11 +68,15 @@ async def arrive(
 
 
 async def test_one_that_arrives_alone_is_stored_at_once_and_what_comes_meanwhile_together(
-    hub: Hub, store: Store, intake: Intake, sizes: list[int]
+    hub: Hub, store: Store, intake: Intake, sizes: list[int], is_let_in: asyncio.Event
 ) -> None:
+    is_let_in.clear()
     alone = asyncio.create_task(arrive(hub, intake, store, "900"))
     await until(lambda: bool(sizes))
-    answers = await asyncio.gather(alone, *(arrive(hub, intake, store, str(900 + n)) for n in range(1, MANY)))
+    others = [asyncio.create_task(arrive(hub, intake, store, str(900 + n))) for n in range(1, MANY)]
+    await until(lambda: len(intake._waiting) == len(others))  # noqa: SLF001 - nobody else counts them
+    is_let_in.set()
+    answers = await asyncio.gather(alone, *others)
     assert sizes == [1, MANY - 1]
     assert [each.rma_id for each in answers] == [str(900 + n) for n in range(MANY)]
     deliveries = {row.id: row.rma.rma_id for row in await Delivery.all().select_related("rma")}

@@ -8,29 +8,28 @@ import pytest
 
 from hub.dispatch.claims import EXPIRY, HEARTBEAT_S, Claim, ClaimLostError, claim, release_of
 from hub.store.models import Connection
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from hub.core import Hub
-    from tests.support.times import FastTime
+    from tests.support.times import HeldTime
 
 
 async def test_connection_has_one_holder_at_a_time(hub: Hub, connection: Connection) -> None:
-    holders = most = 0
+    holders = turned_away = 0
 
-    async def hold() -> bool:
-        nonlocal holders, most
+    async def hold() -> None:
+        nonlocal holders, turned_away
         async with claim(connection.id, "test", hub.clock) as held:
             if held is None:
-                return False
+                turned_away += 1
+                return
             holders += 1
-            most = max(most, holders)
-            await asyncio.sleep(0.05)
-            holders -= 1
-            return True
+            # Held until everybody has asked.
+            await until(lambda: holders + turned_away == 6)
 
-    taken = await asyncio.gather(*(hold() for _ in range(6)))
-    assert taken.count(True) == 1
-    assert most == 1
+    await asyncio.gather(*(hold() for _ in range(6)))
+    assert (holders, turned_away) == (1, 5)
     async with claim(connection.id, "test", hub.clock) as held:
         assert held is not None
 
@@ -46,7 +45,7 @@ async def test_claim_is_free_again_when_its_work_fails(hub: Hub, connection: Con
     assert (row.claim_token, row.claim_owner, row.claim_expires_at) == (None, None, None)
 
 
-async def test_claim_of_a_dead_holder_expires(hub: Hub, connection: Connection, time: FastTime) -> None:
+async def test_claim_of_a_dead_holder_expires(hub: Hub, connection: Connection, time: HeldTime) -> None:
     await Connection.all().update(
         claim_token="dead", claim_owner="dead", claim_expires_at=time.now() + EXPIRY
     )
@@ -58,7 +57,7 @@ async def test_claim_of_a_dead_holder_expires(hub: Hub, connection: Connection, 
 
 
 async def test_check_fails_after_a_takeover_and_leaves_the_new_claim_alone(
-    hub: Hub, connection: Connection, time: FastTime
+    hub: Hub, connection: Connection, time: HeldTime
 ) -> None:
     slow = Claim(connection_id=connection.id, token="slow", clock=hub.clock)
     await Connection.all().update(claim_token="slow", claim_expires_at=time.now() + EXPIRY)
@@ -72,7 +71,7 @@ async def test_check_fails_after_a_takeover_and_leaves_the_new_claim_alone(
 
 
 async def test_claim_is_read_before_a_write_and_extended_only_when_it_would_end_soon(
-    hub: Hub, connection: Connection, time: FastTime
+    hub: Hub, connection: Connection, time: HeldTime
 ) -> None:
     async def held_by(token: str, left: timedelta) -> None:
         await Connection.filter(id=connection.id).update(
@@ -103,18 +102,19 @@ async def test_loser_of_a_takeover_does_not_free_the_new_claim(hub: Hub, connect
     assert (await Connection.get(id=connection.id)).claim_token == "new"
 
 
-async def test_heart_beats_while_the_work_goes_on(hub: Hub, connection: Connection, time: FastTime) -> None:
+async def test_heart_beats_while_the_work_goes_on(hub: Hub, connection: Connection, time: HeldTime) -> None:
+    async def is_extended() -> bool:
+        return await Connection.exists(id=connection.id, claim_expires_at=time.now() + EXPIRY)
+
     async with claim(connection.id, "test", hub.clock):
-        first = (await Connection.get(id=connection.id)).claim_expires_at
-        await time.sleep(HEARTBEAT_S * 2)
-        second = (await Connection.get(id=connection.id)).claim_expires_at
-    assert first is not None
-    assert second is not None
-    assert second > first
+        for _ in range(2):
+            await until(lambda: bool(time.awaited))
+            time.let_pass(timedelta(seconds=HEARTBEAT_S))
+            await until(is_extended)
 
 
 async def test_claims_of_a_dead_engine_are_freed_and_others_are_not(
-    connection: Connection, time: FastTime
+    connection: Connection, time: HeldTime
 ) -> None:
     expires = time.now() + EXPIRY
     for owner, is_freed in (("serve 4711", True), ("poll 4711", False)):

@@ -6,7 +6,6 @@ import asyncio
 import sqlite3
 import sys
 import textwrap
-import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from tortoise.exceptions import OperationalError
 from hub.core import open_hub
 from hub.store.database import client, in_transaction
 from hub.store.models import Store
+from tests.support.waiting import LONGEST_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from hub.environment import Environment
 
 HOLD = textwrap.dedent("""
-    import sqlite3, sys, time
+    import sqlite3, sys
     database = sqlite3.connect(sys.argv[1], isolation_level=None)
     database.execute("BEGIN IMMEDIATE")
     database.execute("UPDATE store SET url = 'from the other process'")
     print("held", flush=True)
-    time.sleep(float(sys.argv[2]))
+    sys.stdin.read()
     database.execute("COMMIT")
 """)
 
@@ -43,16 +43,20 @@ async def lite(ready: Environment) -> AsyncIterator[Hub]:
 
 
 @asynccontextmanager
-async def writer(file: Path, seconds: float) -> AsyncIterator[None]:
-    """Another process that holds the write lock for that long."""
+async def writer(file: Path) -> AsyncIterator[None]:
+    """Another process that holds the write lock for the block."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", HOLD, str(file), str(seconds), stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-c", HOLD, str(file)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
     )
+    assert process.stdin is not None
     assert process.stdout is not None
     try:
         assert await process.stdout.readline() == b"held\n"
         yield
     finally:
+        process.stdin.close()
         assert await process.wait() == 0
 
 
@@ -63,38 +67,42 @@ async def test_every_commit_reaches_the_disk(lite: Hub) -> None:
 
 
 async def test_read_that_turns_into_a_write_waits_for_another_process(lite: Hub) -> None:
-    async with writer(lite.environment.database_file, 0.4):
-        began = time.monotonic()
+    async def read_and_write() -> None:
         async with in_transaction():
             store = await Store.get(name="default")
             assert store.url == "from the other process"
             await Store.filter(id=store.id).update(customer_support_url="ours")
-        assert time.monotonic() - began > 0.2
+
+    async with writer(lite.environment.database_file):
+        ours = asyncio.create_task(read_and_write())
+        await asyncio.sleep(0.2)  # SQLite does not tell that it waits
+        assert not ours.done()
+    await ours
     store = await Store.get(name="default")
     assert (store.url, store.customer_support_url) == ("from the other process", "ours")
 
 
 async def test_client_is_usable_after_a_begin_that_failed(lite: Hub) -> None:
     await client().execute_script("PRAGMA busy_timeout = 50")
-    async with writer(lite.environment.database_file, 0.6):
+    async with writer(lite.environment.database_file):
         with pytest.raises(OperationalError, match="locked"):
             await _write("never")
         # Reads go on outside of any transaction, while the other still writes.
-        assert (await asyncio.wait_for(Store.get(name="default"), 0.4)).url == ""
-    await asyncio.wait_for(_write("after"), 5)
+        assert (await asyncio.wait_for(Store.get(name="default"), LONGEST_S)).url == ""
+    await asyncio.wait_for(_write("after"), LONGEST_S)
     assert (await Store.get(name="default")).url == "after"
 
 
 async def test_client_is_usable_after_a_begin_that_was_cancelled(lite: Hub) -> None:
-    async with writer(lite.environment.database_file, 0.5):
+    async with writer(lite.environment.database_file):
         waiting = asyncio.create_task(_write("cancelled"))
         await asyncio.sleep(0.1)
         waiting.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await waiting
-    await asyncio.wait_for(_write("after"), 5)
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await asyncio.wait_for(_write("after"), LONGEST_S)
     assert (await Store.get(name="default")).url == "after"
-    with sqlite3.connect(lite.environment.database_file, timeout=0.1, isolation_level=None) as other:
+    with sqlite3.connect(lite.environment.database_file, timeout=LONGEST_S, isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")  # nobody holds the lock
         other.execute("ROLLBACK")
     other.close()

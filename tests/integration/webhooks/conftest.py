@@ -1,12 +1,10 @@
 from __future__ import annotations
 
 import ipaddress
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from hub.sending import schedule
 from tests.integration.webhooks.office import Office
 from tests.support.receiver import Receiver
 from tests.support.stage import open_stage
@@ -16,12 +14,6 @@ if TYPE_CHECKING:
 
     from hub.environment import Environment
     from tests.support.stage import Stage
-
-
-@pytest.fixture(autouse=True)
-def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first wait is longer, so that a slow machine does not reach its end by itself: time runs fast."""
-    monkeypatch.setattr(schedule, "SUBSCRIBER_WAITS", (timedelta(minutes=2), *schedule.SUBSCRIBER_WAITS[1:]))
 
 
 @pytest.fixture

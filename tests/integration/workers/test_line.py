@@ -19,9 +19,9 @@ from hub.merchant import connections, methods, stores
 from hub.rma import MethodType
 from hub.store.database import client
 from hub.store.models import Connection, Delivery
-from hub.testing.faults import parse_fault
 from hub.testing.serving import SandboxServer
 from tests.support import documents
+from tests.support.gate import Gate
 from tests.support.postgres import delete_rows
 from tests.support.waiting import until
 
@@ -144,14 +144,15 @@ async def test_engine_polls_a_few_at_once_and_sends_meanwhile(
             await add(hub, number, account, due_for_s=10)
         await add(hub, 3, account, due_for_s=None)
         await submit(hub, 3)
-        sandbox.inject(parse_fault("slow:seconds=0.2,on=GET,times=all"))
-        at_once = 0
+        gate, at_once = Gate(sandbox, "GET"), 0
         async with running_engine(hub):
 
             async def has_polled_all() -> bool:
                 nonlocal at_once
-                polling = await Connection.filter(claim_token__isnull=False, name__not="erp 3").count()
-                at_once = max(at_once, polling)
+                if gate.is_holding:
+                    polling = await Connection.filter(claim_token__isnull=False, name__not="erp 3").count()
+                    at_once = max(at_once, polling)
+                    gate.open()
                 return await Connection.filter(polled_at__isnull=False).count() == 3
 
             await until(has_polled_all)

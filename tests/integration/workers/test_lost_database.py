@@ -13,12 +13,12 @@ from hub.environment import Environment
 from hub.errors import ConfigError
 from hub.store.database import POSTGRES, client, in_transaction, open_database
 from tests.support.postgres import delete_rows, end_backends
+from tests.support.waiting import LONGEST_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 MORE_THAN_THE_POOL_HAS = 12
-SOON_S = 10.0
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ async def test_lost_connection_is_an_error_that_callers_expect(url: str) -> None
 
 async def test_transactions_that_cannot_begin_or_end_leave_the_pool_whole(url: str) -> None:
     assert int(POSTGRES["maxsize"]) < MORE_THAN_THE_POOL_HAS
-    async with asyncio.timeout(SOON_S):
+    async with asyncio.timeout(LONGEST_S):
         for _ in range(MORE_THAN_THE_POOL_HAS):
             # The first use after a loss may fail too: asyncpg learns of it late.
             with contextlib.suppress(BaseORMException):

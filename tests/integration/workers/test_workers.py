@@ -80,7 +80,7 @@ async def test_serve_rings_for_what_it_takes_in_and_a_worker_sends_it(fleet: Fle
 
 
 async def test_two_workers_share_connections_and_finish_what_they_began(fleet: Fleet) -> None:
-    fleet.fault("slow:seconds=2,on=POST,times=all")
+    fleet.fault("slow:seconds=1000,on=POST,times=all")
     alone = ("worker", "--concurrency", "1")
     _, *workers = await fleet.start([("serve", "--port", "0"), alone, alone])
     for number in range(2):
@@ -94,6 +94,7 @@ async def test_two_workers_share_connections_and_finish_what_they_began(fleet: F
     await fleet.until(are_both_sending)
     for worker in workers:
         freeze(worker, signal.SIGTERM)
+    fleet.clear_faults()
     assert [await worker.ended() for worker in workers] == [0, 0]
     assert await fleet.is_done(), await fleet.told()
     await fleet.check_one_each()
@@ -103,7 +104,7 @@ async def test_two_workers_share_connections_and_finish_what_they_began(fleet: F
 
 
 async def test_worker_that_was_frozen_does_not_write_for_a_connection_given_away(fleet: Fleet) -> None:
-    fleet.fault("slow:seconds=1,on=GET,times=all")
+    fleet.fault("slow:seconds=1000,on=GET,times=all")
     _, worker = await fleet.start([("serve", "--port", "0"), ("worker",)])
     await fleet.submit("900")
     await fleet.until(lambda: fleet.sandboxes[0].calls() != [])
@@ -115,6 +116,7 @@ async def test_worker_that_was_frozen_does_not_write_for_a_connection_given_away
         f"claim_expires_at = now() + interval '20 seconds' {mine}"
     )
     freeze(worker, signal.SIGCONT)
+    fleet.clear_faults()
     printed = fleet.commands.output
     await fleet.until(lambda: "claim lost" in printed.read_text(encoding="utf-8"))
     assert posts(fleet) == []

@@ -191,7 +191,7 @@ def test_long_absence_is_caught_up_with_in_as_many_calls_as_pages() -> None:
     assert reader.seen == books.rows
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     dates=st.lists(st.integers(0, 3), min_size=1, max_size=8),
     edits=st.lists(st.tuples(st.integers(1, 12), st.integers(0, 1_500)), max_size=8),

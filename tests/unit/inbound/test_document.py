@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.errors import EventError
@@ -466,8 +466,6 @@ def test_at_most_twenty_problems_are_listed(document: Document) -> None:
 
 # --- whatever comes -----------------------------------------------------------------------------------
 
-# A slow machine is no failure.
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 TEXT = st.text("aZ09 -.é€\n\x1b\u0661", max_size=8)
 SCALARS = (
     st.none()
@@ -496,13 +494,11 @@ def places(node: object) -> list[tuple[Any, Any]]:
     return found
 
 
-@unhurried
 @given(document=st.dictionaries(st.sampled_from(["rmaSummary", "items", "shipments"]), JSON))
 def test_arbitrary_json_gives_an_event_error(document: Document) -> None:
     assert 1 <= len(problems_of(document)) <= 20
 
 
-@unhurried
 @given(data=st.data())
 def test_an_rma_spoilt_anywhere_gives_an_rma_or_an_event_error(data: st.DataObject) -> None:
     document: Any = load((SAMPLES / "one_item.json").read_bytes())

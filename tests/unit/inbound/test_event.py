@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.errors import EventError
@@ -119,7 +119,6 @@ def test_an_unreadable_body_is_400_and_a_wrong_document_422(document: dict[str, 
     assert error.problems == ("items[0].paidPrice.amount: is negative (-1)",)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from([b"", b'{"rmaSummary":', b'{"data":{"rma":']), st.binary(max_size=60))
 def test_arbitrary_bytes_give_nothing_but_an_event_error(start: bytes, raw: bytes) -> None:
     assert str(refusal(start + raw))

@@ -182,7 +182,7 @@ messages = st.tuples(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(messages, messages)
 def test_exactly_what_was_signed_is_verified(
     one: tuple[bytes, str, int, bytes], two: tuple[bytes, str, int, bytes]

@@ -5,14 +5,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.errors import EventError
 from hub.inbound.strict_json import MAX_DEPTH, canonical, load, shown
-
-# A slow machine is no failure.
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)
 DECIMALS = st.decimals(allow_nan=False, allow_infinity=False, places=6)
@@ -86,7 +83,6 @@ def test_canonical_json_of_what_no_reader_gives_is_a_type_error(value: object) -
         canonical(value)
 
 
-@unhurried
 @given(VALUES)
 def test_canonical_json_is_json_and_reads_back_the_same(value: object) -> None:
     text = canonical(value)
@@ -95,13 +91,11 @@ def test_canonical_json_is_json_and_reads_back_the_same(value: object) -> None:
     assert canonical(load(text.encode())) == text
 
 
-@unhurried
 @given(st.dictionaries(TEXT, st.integers(), min_size=2))
 def test_the_order_of_keys_does_not_matter(members: dict[str, int]) -> None:
     assert canonical(members) == canonical(dict(reversed(members.items())))
 
 
-@unhurried
 @given(st.binary(max_size=200))
 def test_arbitrary_bytes_give_a_value_or_an_event_error(raw: bytes) -> None:
     try:

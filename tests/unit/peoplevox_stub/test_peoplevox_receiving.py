@@ -97,7 +97,7 @@ class _Report:
         return [{NUMBER: str(n), RETURNED_AT: f"{when:{DATE}}"} for when, n in some]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(data=st.data(), seconds=st.lists(st.integers(0, 3), min_size=1, max_size=9))
 def test_walk_misses_nothing_of_equal_dates_and_rows_that_leave_their_places(
     data: Any, seconds: list[int]

@@ -100,7 +100,7 @@ def test_time_to_wait_is_taken_as_far_as_it_makes_sense(header: str, wait: timed
     assert raised.value.retry_after == wait
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(body=st.binary(max_size=60) | st.just(GOOD % (b"0", b"x")).map(lambda b: b[:-9]), write=st.booleans())
 def test_whatever_comes_back_is_a_value_or_an_error_of_ours(body: bytes, write: bool) -> None:
     try:
@@ -109,7 +109,7 @@ def test_whatever_comes_back_is_a_value_or_an_error_of_ours(body: bytes, write: 
         assert isinstance(error, InDoubtError if write else RetriableError)  # noqa: PT017 - which, not whether
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.lists(st.text(max_size=8).filter(lambda t: "\r" not in t), min_size=2, max_size=2)))
 def test_rows_that_were_written_are_read_again(rows: list[list[str]]) -> None:
     read = wire.read_rows(wire.write_rows([["a", "b"], *rows]), "GetReportData x")

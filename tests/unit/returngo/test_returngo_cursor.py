@@ -62,7 +62,7 @@ class Api:
         raise AssertionError("the cycle does not end")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seconds=st.lists(st.integers(0, 20), max_size=25),
     changes=st.lists(st.tuples(st.integers(0, 24), st.integers(0, 30)), max_size=12),

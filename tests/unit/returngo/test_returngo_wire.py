@@ -93,7 +93,7 @@ def test_hint_names_an_rma_or_nothing(body: bytes, rma_id: str | None) -> None:
     assert read_hint(body) == rma_id
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.one_of(
         st.binary(max_size=60),

@@ -11,7 +11,7 @@ from hub.inbound.document import parse_rma
 from hub.platform.returngo.sandbox.books import BadRequestError, Books
 from hub.platform.returngo.shipments import MOVES, VALIDATED, may_move, to_validate
 from tests.support.documents import rma, unit
-from tests.support.times import FastTime
+from tests.support.times import HeldTime
 
 STATUSES = [*MOVES, "received", "Teleported", ""]
 
@@ -29,7 +29,7 @@ def document(statuses: list[str], items: list[tuple[int, bool]]) -> dict[str, An
     return rma("901", *units, shipments=shipments)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     statuses=st.lists(st.sampled_from(STATUSES), min_size=1, max_size=3),
     items=st.lists(st.tuples(st.integers(0, 2), st.booleans()), min_size=1, max_size=6),
@@ -41,7 +41,7 @@ def test_every_move_is_allowed_and_of_a_whole_shipment(
     given_document = document(statuses, items)
     read = parse_rma(given_document)
     moves, left = to_validate(read, {str(each) for each in returned})
-    time = FastTime()
+    time = HeldTime()
     books = Books()
     books.add(given_document, time.now())
     for move in moves:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.outcomes import Receipt, ReceiptLine, ReceiptVerdict, ValidationState
@@ -295,10 +295,6 @@ def cases(draw: st.DrawFn) -> tuple[tuple[Item, ...], Receipt, dict[str, ItemVal
     return items, found, held
 
 
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-
-
-@unhurried
 @given(cases())
 def test_never_more_units_of_a_sku_are_validated_than_arrived(
     case: tuple[tuple[Item, ...], Receipt, dict[str, ItemValidation]],
@@ -317,7 +313,6 @@ def test_never_more_units_of_a_sku_are_validated_than_arrived(
     assert found.verdict is ReceiptVerdict.PROCESS or not newly
 
 
-@unhurried
 @given(cases())
 def test_what_is_held_stays_and_a_repeat_changes_nothing(
     case: tuple[tuple[Item, ...], Receipt, dict[str, ItemValidation]],

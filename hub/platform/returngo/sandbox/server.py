@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import math
 from collections import deque
@@ -75,11 +76,18 @@ class Server:
         self._quota = quota
         self._headers = headers
         self._clock = clock
+        self._is_lifted = asyncio.Event()
         self.app = web.Application()
         self.app.router.add_route("*", "/{path:.*}", self._handle)
         self.app.on_shutdown.append(self._shut_down)
 
+    def lift(self) -> None:
+        """Answers now what is slow."""
+        self._is_lifted.set()
+        self._is_lifted = asyncio.Event()
+
     async def _shut_down(self, _app: web.Application) -> None:
+        self.lift()
         await self._hooks.close()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
@@ -101,7 +109,9 @@ class Server:
         if name == "drop_after_write":
             return _drop(request)
         if name == "slow" and fault is not None:
-            await asyncio.sleep(DEFAULT_SECONDS["slow"] if fault.seconds is None else fault.seconds)
+            seconds = DEFAULT_SECONDS["slow"] if fault.seconds is None else fault.seconds
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._is_lifted.wait(), seconds)
         text = "" if name == "empty_200" else json.dumps(answer)
         call["status"] = status
         if name == "cut_off_body":
