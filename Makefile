@@ -41,8 +41,9 @@ test: .venv/dev.stamp  ## Install, then run all tests
 test-busy: .venv/dev.stamp  ## Run all tests beside six processes that spin: none fails because a machine is slow
 	@$(BIN)/python -m tests.support.busy $(ALL_TESTS)
 
-simulate: .venv/dev.stamp  ## Simulate the hub in many worlds: SEEDS=10000; one of them again, told in full: SEED=123
-	@$(BIN)/python -m tests.simulator $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),2000))
+simulate: .venv/dev.stamp  ## Simulate the hub in many worlds: SEEDS=10000; one again, told in full: SEED=123; BROKEN=NAME
+	@$(BIN)/python -m tests.simulator \
+	  $(if $(BROKEN),--broken $(BROKEN),$(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),2000)))
 
 prove: .venv/dev.stamp  ## Install, then 1,000 returns, 20 kills and faults to the end; takes minutes, prints figures
 	@PROVE=1 $(BIN)/pytest -q -s tests/integration/crash/test_thousand.py

@@ -109,7 +109,7 @@ async def _database() -> AsyncIterator[bool]:
         yield False
         return
     async with open_database(environment):
-        yield not await pending_migrations(environment)
+        yield not await pending_migrations()
 
 
 def counted(result: dict[str, Any] | None) -> str:

@@ -63,7 +63,7 @@ async def open_hub(
             await migrate(environment)
             await catch_up()
     async with open_database(environment):
-        if pending := await pending_migrations(environment):
+        if pending := await pending_migrations():
             raise ConfigError(
                 "open the hub: the database is empty, or older than this version",
                 why=f"{len(pending)} migration(s) are missing, first {pending[0]}",

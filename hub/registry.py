@@ -182,9 +182,10 @@ class Registry:
             entry_points = importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)
         self._found: list[Found] = []
         self._connectors: dict[str, Connector] = {}
+        found = [(each.name, _distribution(each), each) for each in entry_points]
         # Sorted, so that of two packages that use one name the same one wins on every start.
-        for entry_point in sorted(entry_points, key=lambda each: (each.name, _distribution(each))):
-            self._found.append(self._load(entry_point))
+        for _, distribution, entry_point in sorted(found, key=lambda each: each[:2]):
+            self._found.append(self._load(entry_point, distribution))
 
     @property
     def found(self) -> Sequence[Found]:
@@ -215,8 +216,8 @@ class Registry:
             fix="install the package that brings it, or name one of those",
         )
 
-    def _load(self, entry_point: EntryPoint) -> Found:
-        name, distribution = entry_point.name, _distribution(entry_point)
+    def _load(self, entry_point: EntryPoint, distribution: str) -> Found:
+        name = entry_point.name
         try:
             self._check_free(name)
             connector = self._connectors[name] = load_connector(name, _import(entry_point))
@@ -332,4 +333,8 @@ def _import(entry_point: EntryPoint) -> object:
 
 
 def _distribution(entry_point: EntryPoint) -> str:
-    return f"{entry_point.dist.name} {entry_point.dist.version}" if entry_point.dist else ""
+    if entry_point.dist is None:
+        return ""
+    # Each use of its name or version would read the file anew.
+    metadata = entry_point.dist.metadata
+    return f"{metadata['Name']} {metadata['Version']}"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import importlib.metadata
 import os
+import sys
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -13,6 +15,7 @@ from pydantic import SecretStr
 from typer.main import get_command
 
 from hub.environment import Environment
+from tests.support.garbage import collect_rarely
 from tests.support.migrated import migrate_all, put_database, run_beside
 from tests.support.postgres import delete_rows, end_shared_postgres, migrated_copy, shared_postgres
 from tests.support.run_folder import make_run_folder, remove_run_folder, run_folder
@@ -41,6 +44,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         remove_run_folder()
 
 
+def pytest_collection_finish() -> None:
+    collect_rarely()
+
+
 @pytest.fixture(autouse=True)
 def _no_hub_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hub that the developer runs must not be touched by a test, nor change what one sees."""
@@ -54,6 +61,20 @@ def _one_tree_of_commands() -> Iterator[None]:
     """Typer's runner builds all commands anew for each call, which takes longer than most calls."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("typer.testing._get_command", cache(get_command))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_walk_through_what_is_installed() -> Iterator[None]:
+    """Each hub that is opened looks for connectors in every installed package, here hundreds of times."""
+    walk = importlib.metadata.entry_points
+
+    @cache
+    def found(_places: tuple[str, ...], **wanted: str) -> Any:
+        return walk(**wanted)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(importlib.metadata, "entry_points", lambda **wanted: found(tuple(sys.path), **wanted))
         yield
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import contextlib
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
 from tortoise.backends.base.config_generator import expand_db_url
 from tortoise.connection import get_connections
 from tortoise.context import TortoiseContext
-from tortoise.exceptions import BaseORMException
+from tortoise.exceptions import BaseORMException, OperationalError
 from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
-from tortoise.migrations.recorder import MigrationRecorder
 from tortoise.transactions import in_transaction
 
 from hub.errors import ConfigError
+from hub.store import migrations
 from hub.store.mark import mark_new
 
 if TYPE_CHECKING:
@@ -125,16 +126,18 @@ def _apps(environment: Environment) -> dict[str, Any]:
     return apps
 
 
-async def pending_migrations(environment: Environment) -> list[str]:
+async def pending_migrations() -> list[str]:
     """Names of the migrations this code has and the database lacks.
 
     Raises:
         ConfigError: the database was made by newer code.
     """
-    executor = MigrationExecutor(client(), _apps(environment))
-    applied = {key.name for key in await MigrationRecorder(client()).applied_migrations()}
-    await executor.loader.build_graph()
-    known = {key.name for key in executor.loader.disk_migrations}
+    known = {name for _, name, _ in iter_modules(migrations.__path__)}
+    try:
+        _, rows = await client().execute_query("SELECT name FROM tortoise_migrations WHERE app = $1", [APP])
+    except OperationalError:  # no migration was ever applied: there is no such table
+        rows = []
+    applied = {row["name"] for row in rows}
     if unknown := sorted(applied - known):
         raise ConfigError(
             "open the database: it is newer than this hub",
@@ -168,7 +171,7 @@ async def migrate(environment: Environment) -> list[str]:
         The migrations that were applied, oldest first.
     """
     with _database_errors(environment):
-        pending = await pending_migrations(environment)
+        pending = await pending_migrations()
         if pending and environment.is_sqlite:
             await _apply_migrations(client(), environment)
         elif pending:
@@ -176,7 +179,7 @@ async def migrate(environment: Environment) -> list[str]:
                 executor = MigrationExecutor(connection, _apps(environment))
                 # Before anything is read from it: a query that fails would end the transaction.
                 await executor.recorder.ensure_schema(executor._schema_editor())  # noqa: SLF001
-                if pending := await pending_migrations(environment):
+                if pending := await pending_migrations():
                     await _apply_migrations(connection, environment)
     return pending
 

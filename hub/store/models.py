@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, cast
 
 from tortoise import fields
 from tortoise.indexes import Index
-from tortoise.models import Model
 
 from hub.outcomes import Status, ValidationState, Verdict
+from hub.store.model import Model
 
 if TYPE_CHECKING:
     from tortoise.fields.relational import (

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, cast
 
 from tortoise import fields
 from tortoise.indexes import Index
-from tortoise.models import Model
 
+from hub.store.model import Model
 from hub.store.models import ID_LENGTH, NAME_LENGTH, PROTECT
 
 if TYPE_CHECKING:

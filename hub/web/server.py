@@ -66,7 +66,7 @@ def make_app(hub: Hub, *, is_local: bool, ring: Callable[[], None] = lambda: Non
     async def readyz(_: web.Request) -> web.Response:
         try:
             await client().execute_query("SELECT 1")
-            pending = await pending_migrations(hub.environment)
+            pending = await pending_migrations()
         except (BaseORMException, OSError) as error:
             # Why is for the log: this is open, and an error may name hosts and users.
             log.warning("the database does not answer", error=str(error))

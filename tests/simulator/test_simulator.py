@@ -21,7 +21,7 @@ from tests.simulator.verdict import report
 
 SEEDS = 120
 """More of them: `make simulate SEEDS=10000`."""
-AT_ONCE = 40
+AT_ONCE = 20
 MOST_TRIED = 250
 ROOT = Path(__file__).parents[2]
 
@@ -33,20 +33,20 @@ def test_every_promise_holds_in_every_world(first: int) -> None:
 
 
 def test_a_seed_replays_exactly_in_another_process() -> None:
-    def digests(hash_seed: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.simulator", "--first", "100", "--seeds", "40", "--digests"],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONHASHSEED": hash_seed},
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        return done.stdout
-
-    first, second = digests("1"), digests("2")
-    assert first == second
-    assert len({line.split()[1] for line in first.splitlines()}) == 40, "no two worlds are the same"
+    # In this process strings have other hashes, and so its sets have another order.
+    hash_seed = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.simulator", "--first", "100", "--seeds", "20", "--digests"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    origin().renew()
+    here = [f"{seed} {live(draw(seed)).digest:08x}" for seed in range(100, 120)]
+    assert done.stdout.splitlines() == here
+    assert len({line.split()[1] for line in here}) == 20, "no two worlds are the same"
 
 
 def test_kept_statements_are_the_ones_that_are_written_anew() -> None:
@@ -60,9 +60,9 @@ def test_what_is_drawn_really_happens() -> None:
     """Or all the promises would be kept in empty worlds."""
     origin().renew()
     # In one of two hundred worlds a claim is lost: in the last one here.
-    verdicts = [live(draw(seed)) for seed in [*range(80), 328]]
+    verdicts = [live(draw(seed)) for seed in [*range(40), 328]]
     told = "\n".join(line for verdict in verdicts for line in verdict.trace)
-    assert sum(verdict.documents for verdict in verdicts) > 60
+    assert sum(verdict.documents for verdict in verdicts) > 50
     for sign in (
         "is killed",
         "claim lost",

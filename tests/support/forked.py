@@ -25,22 +25,6 @@ if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext, ForkServerProcess
     from pathlib import Path
 
-IMPORTED = (
-    "aiohttp.web",
-    "cli.main",
-    "connectors.cin7_omni.sandbox",
-    "connectors.cin7_omni.plugin",
-    "hub.core",
-    "hub.engine.workers",
-    "hub.environment",
-    "hub.store.postgres",
-    "hub.store.sqlite",
-    "hub.testing.serving",
-    "hub.web.server",
-    "platformdirs.unix",
-    "tests.support.plugins.cin7_quick",
-    "tortoise.migrations.executor",
-)
 QUICK = EntryPoint(name="cin7_quick", value="tests.support.plugins.cin7_quick", group="hub.connectors")
 PAIRS = EntryPoint(name="cin7_pairs", value="tests.support.plugins.cin7_pairs", group="hub.connectors")
 
@@ -48,7 +32,7 @@ PAIRS = EntryPoint(name="cin7_pairs", value="tests.support.plugins.cin7_pairs", 
 @cache
 def _context() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(IMPORTED))
+    context.set_forkserver_preload(["tests.support.preload"])
     return context
 
 
@@ -92,13 +76,13 @@ def _run(
     os.environ.update(environment)
     if plugins:
         sys.path.insert(0, plugins)
-    from cli.main import app  # noqa: PLC0415 - imported before the fork, not by the tests themselves
-    from hub import clock, crashpoints  # noqa: PLC0415
+    from hub import clock, crashpoints  # noqa: PLC0415 - imported before the fork, not by the tests themselves
+    from tests.support.preload import COMMAND  # noqa: PLC0415
 
     if clock_ahead_by:
         vars(clock)["datetime"] = clock_ahead(clock_ahead_by)
     importlib.reload(crashpoints)
-    app(arguments)
+    COMMAND(arguments)
 
 
 @dataclass(frozen=True, kw_only=True)

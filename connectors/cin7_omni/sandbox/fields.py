@@ -52,11 +52,20 @@ class FieldType(StrEnum):
     OTHER = "other"
 
 
+_BLANKS: Mapping[FieldType, Any] = {
+    FieldType.INTEGER: 0,
+    FieldType.DECIMAL: Decimal(0),
+    FieldType.STRING: "",
+    FieldType.BOOLEAN: False,
+}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Field:
     """One field of one kind of record.
 
     Attributes:
+        blank: what stands in it when nothing was filled in; a list or an object is made anew each time.
         max_length: of a string; None when the table names no limit.
         choices: values a string may have; empty for any.
         children: fields of the elements of an array or of an object; empty when the table has none.
@@ -69,6 +78,7 @@ class Field:
     is_required: bool = False
     choices: tuple[str, ...] = ()
     children: Mapping[str, Field] = field(default_factory=dict)
+    blank: Any = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,23 +118,20 @@ def _read_field(name: str, entry: Mapping[str, Any]) -> Field:
         is_required=entry.get("required", False),
         choices=tuple(entry.get("enum", ())),
         children=_read_table(entry.get("item") or entry.get("fields") or {}),
+        blank=_BLANKS.get(kind),
     )
 
 
 def blank_record(table: Mapping[str, Field]) -> Record:
     """A record with nothing filled in: "" for texts, 0 for numbers, null for dates (U)."""
-    blanks: dict[FieldType, Any] = {
-        FieldType.INTEGER: 0,
-        FieldType.DECIMAL: Decimal(0),
-        FieldType.STRING: "",
-        FieldType.BOOLEAN: False,
-    }
-    record: Record = {name: blanks.get(entry.type) for name, entry in table.items()}
+    record: Record = {}
     for name, entry in table.items():
         if entry.type is FieldType.ARRAY:
             record[name] = []
         elif entry.type is FieldType.OBJECT:
             record[name] = blank_record(entry.children)
+        else:
+            record[name] = entry.blank
     return record
 
 

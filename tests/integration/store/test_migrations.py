@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 async def test_empty_database_is_brought_up_to_date_once(place: Environment) -> None:
     async with open_database(place):
-        pending = await pending_migrations(place)
+        pending = await pending_migrations()
         assert pending
         assert await migrate(place) == pending
         assert await migrate(place) == []
-        assert await pending_migrations(place) == []
+        assert await pending_migrations() == []
         assert await Store.all().count() == 0
 
 

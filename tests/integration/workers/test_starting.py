@@ -45,7 +45,7 @@ async def test_two_inits_at_once_after_one_that_died_set_the_hub_up_once(
         assert ended == [0, 0], commands.output.read_text(encoding="utf-8")
         environment = Environment(home=tmp_path, database_url=url)
         async with open_database(environment):
-            assert await pending_migrations(environment) == []
+            assert await pending_migrations() == []
             assert (await Store.all().count(), await User.all().count()) == (1, 1)
     assert dying.process.exitcode == -signal.SIGKILL
 
