@@ -25,13 +25,17 @@ class Standstill:
     watching: asyncpg.Connection
     holding: asyncpg.Connection
 
+    async def waiting(self) -> int:
+        """How many transactions wait: for the table, or for one that waits for it."""
+        return int(await self.watching.fetchval(WAITING))
+
     async def until_waiting(self, writers: int) -> None:
-        """Returns once so many transactions wait: for the table, or for one that waits for it."""
+        """Returns once so many do."""
 
-        async def wait() -> bool:
-            return await self.watching.fetchval(WAITING) >= writers
+        async def are_there() -> bool:
+            return await self.waiting() >= writers
 
-        await until(wait)
+        await until(are_there)
 
     async def end(self) -> None:
         """Lets them go on."""
