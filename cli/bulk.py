@@ -10,7 +10,7 @@ import typer
 from cli.running import out, progress, say, with_hub
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from hub.core import Hub
     from hub.store.models import Delivery
@@ -25,6 +25,7 @@ def on_many(
     *,
     yes: bool,
     as_json: bool,
+    risk: Callable[[Delivery], str | None] | None = None,
 ) -> None:
     """Does one thing to several deliveries; those that refuse are named, and the others are done.
 
@@ -36,14 +37,16 @@ def on_many(
         store: whose.
         yes: True asks nobody.
         as_json: print JSON.
+        risk: what it risks to do it to one, in a clause; None where that needs no question.
     """
 
     async def work(hub: Hub) -> list[dict[str, Any]]:
         from hub.errors import HubError
 
         rows = await _chosen(delivery_ids, cause, store)
-        if cause and not yes:
-            _confirm(verb, len(rows))
+        risks = {row.id: told for row in rows if risk and (told := risk(row))}
+        if (cause or risks) and not yes:
+            _confirm(verb, len(rows), risks)
         done: list[dict[str, Any]] = []
         for row in progress(rows, verb):
             try:
@@ -100,13 +103,17 @@ async def _chosen(delivery_ids: list[str] | None, cause: str | None, store: str)
     return rows
 
 
-def _confirm(verb: str, count: int) -> None:
+def _confirm(verb: str, count: int, risks: Mapping[str, str]) -> None:
     from hub.errors import UsageError
 
+    counted = "1 delivery" if count == 1 else f"{count} deliveries"
     if not sys.stdin.isatty():
+        told = [f"delivery {each}: {risks[each]}" for each in risks]
         raise UsageError(
-            f"{verb} {count} deliveries",
-            why="there is no terminal to ask on",
-            fix="add --yes if you mean all",
+            f"{verb} {counted}",
+            why="; ".join([*told, "there is no terminal to ask on"]),
+            fix="add --yes if you mean it" if risks else "add --yes if you mean all",
         )
-    typer.confirm(f"{verb} {count} deliveries?", abort=True, err=True)
+    for each, risked in risks.items():
+        say(f"Delivery {each}: {risked}.")
+    typer.confirm(f"{verb} {counted}?", abort=True, err=True)

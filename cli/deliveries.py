@@ -231,18 +231,32 @@ def resolve(
         str | None, typer.Option(metavar="ID", help="The ERP's id of the document that counts.")
     ] = None,
     cause: Cause = None,
-    yes: Yes = False,
+    yes: Annotated[
+        bool,
+        typer.Option(
+            "--yes", help="Do not ask: neither before changing many, nor where a document may exist."
+        ),
+    ] = False,
     store: StoreName = "default",
     as_json: Json = False,
 ) -> None:
-    """Close what a person has dealt with: no document is due, or this one counts, or a flag is settled."""
+    """Close what a person has dealt with: no document is due, or this one counts, or a flag is settled.
+
+    While it is not known whether a document was made, closing without one is asked about first.
+    """
 
     async def each(hub: Hub, row: Delivery) -> str:
         from hub.merchant import deliveries
 
-        return await deliveries.resolve(hub.clock, row, note, document)
+        # Asked by now: what it risks was told of the delivery in this version, and no other is closed.
+        return await deliveries.resolve(hub.clock, row, note, document, is_without_document=True)
 
-    on_many(each, "resolve", delivery_ids, cause, store, yes=yes, as_json=as_json)
+    def risk(row: Delivery) -> str | None:
+        from hub.merchant.documents import risk_of_none
+
+        return risk_of_none(row) if document is None else None
+
+    on_many(each, "resolve", delivery_ids, cause, store, yes=yes, as_json=as_json, risk=risk)
 
 
 _REQUESTS = {

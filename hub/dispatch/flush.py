@@ -35,12 +35,11 @@ class Flush:
         self._opened = opened
         self._record = Recorder(hub, opened, claim)
         self._has_forgotten = False
-        self._opened_with = (opened.row.settings, opened.row.credentials)
 
     @property
     def is_outdated(self) -> bool:
         """True when a person has changed the connection since it was opened."""
-        return self._opened_with != (self._opened.row.settings, self._opened.row.credentials)
+        return not self._opened.is_led_by(self._opened.row)
 
     async def run(self, most_batches: int | None = None) -> None:
         """Works until nothing is due, the connection is paused or changed, or its connector switched off.
@@ -89,9 +88,10 @@ class Flush:
         )
 
     async def _read(self, rows: Sequence[Delivery]) -> tuple[list[Delivery], list[hookspecs.Delivery]]:
-        """Hands what cannot be read to a person. Gives the others, and how hooks see them."""
+        """Hands what cannot be read or looked for to a person. Gives the others, and how hooks see them."""
+        rows = await self._record.of_this_account(rows)
         try:
-            return list(rows), await views(rows, self._opened.row)
+            return rows, await views(rows, self._opened.row)
         except UnreadableError as error:
             await self._record.unreadable([row for row in rows if row.id in error.reasons], error.reasons)
             readable = [row for row in rows if row.id not in error.reasons]
@@ -131,7 +131,7 @@ class Flush:
             ready += await self._prepare(fresh, [seen[row.id] for row in fresh])
         if ready and self._has_forgotten:
             ready = await self._look_first(ready)
-        # Preparing may have waited for quota: a person may have paused the connection or changed it since.
+        # Preparing may have waited for quota: a person may have switched the connector off since.
         if ready and await self._is_running() and (sending := await self._record.start(ready)):
             await self._send(sending, [as_started(seen[row.id], row) for row in sending])
 

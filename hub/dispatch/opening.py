@@ -31,12 +31,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OpenedConnection:
-    """A connection with its connector, its decrypted credentials and its HTTP session."""
+    """A connection with its connector, its decrypted credentials and its HTTP session.
+
+    Attributes:
+        row: its row, of which some columns are read again while it is worked on.
+        opened_with: its settings and its sealed credentials as they were when it was opened.
+        account: the account in the ERP that they lead to.
+    """
 
     row: models.Connection
     connector: Connector
     view: hookspecs.Connection
     session: LoggedSession
+    opened_with: tuple[str, str]
+    account: str
+
+    def is_led_by(self, row: models.Connection) -> bool:
+        """Whether a row read later still has the settings and credentials that are worked with."""
+        return (row.settings, row.credentials) == self.opened_with
 
     @property
     def doubt_looks(self) -> Sequence[float]:
@@ -154,7 +166,14 @@ def open_connection(
         before_write=claim.check_lasting,
     )
     view = replace(view, http=session)
-    return OpenedConnection(row=row, connector=connector, view=view, session=session)
+    return OpenedConnection(
+        row=row,
+        connector=connector,
+        view=view,
+        session=session,
+        opened_with=(row.settings, row.credentials),
+        account=row.account,
+    )
 
 
 class UnreadableError(HubError):
@@ -207,7 +226,8 @@ async def views(rows: Sequence[models.Delivery], connection: models.Connection) 
             mapping_version=latest.version if latest else 0,
             prepared=prepared_of(row),
             references=tuple(references.get(row.id, ())),
-            document_id=row.document_id,
+            # One that another delivery has too proves nothing of this one.
+            document_id=row.document_id if row.owns_document else None,
         )
 
     seen, unreadable = [], {}

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from hub.errors import RetriableError
 from hub.hookspecs import QuotaWindow
+from hub.store.accounts import connections_to
 from hub.store.bulk import insert
 from hub.store.database import in_transaction
-from hub.store.models import Connection, Exchange, ExchangeDelivery
+from hub.store.models import Exchange, ExchangeDelivery
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,7 +117,7 @@ async def reserve(  # noqa: PLR0913 - what is written down of a call
     """
     async with in_transaction():
         # Holding the connections' rows keeps two processes from taking one place.
-        sharing = await _sharing(connection_id, is_for_update=True)
+        sharing = await connections_to(connection_id, is_for_update=True)
         # No place is given further ahead: later ones are of a clock that has been set back since.
         calls = Exchange.filter(connection_id__in=sharing, at__lte=now + LONGEST_WAIT)
         calls = calls.order_by("-at", "-id")
@@ -168,15 +169,6 @@ async def _filler(
     return (row.finished_at or row.at) if row else None
 
 
-async def _sharing(connection_id: str, *, is_for_update: bool = False) -> list[str]:
-    """The connections that spend one quota with this one, itself among them, also removed ones."""
-    key = (await Connection.get(id=connection_id).only("id", "quota_key")).quota_key
-    rows = Connection.filter(quota_key=key) if key else Connection.filter(id=connection_id)
-    if is_for_update:
-        rows = rows.select_for_update(no_key=True)
-    return [row.id for row in await rows.only("id").order_by("id")]
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
     """How full one window is.
@@ -200,7 +192,7 @@ class Usage:
 async def usage(connection_id: str, schema: Limits, now: datetime) -> list[Usage]:
     """How full each of a connection's windows is."""
     found = []
-    sharing = await _sharing(connection_id)
+    sharing = await connections_to(connection_id)
     for window in schema.quota:
         calls = Exchange.filter(connection_id__in=sharing, at__gt=now - window.per)
         filler = await calls.order_by("-at", "-id").offset(window.calls - 1).first().only("id", "at")

@@ -9,11 +9,13 @@ import structlog
 
 from hub.crashpoints import CrashPoint, reach
 from hub.dispatch.frozen import freeze
+from hub.dispatch.owners import connection_names, share_out
 from hub.dispatch.standing import leave_off, not_approved, take_anew
 from hub.dispatch.transitions import Transitions
 from hub.inbound.later import withdrawn
 from hub.outcomes import Outcome, Prepared, Rejected, Status, ValidationState, Verdict
 from hub.store import bulk, epochs
+from hub.store.accounts import connections_to
 from hub.store.database import in_transaction
 from hub.store.models import Attempt, Connection, Delivery, Rma
 from hub.store.terms import remember
@@ -38,8 +40,10 @@ PROGRESS_FIELDS = (
     "reason",
     "fix",
     "edited_request",
+    "account_key",
     "document_id",
     "document_reference",
+    "owns_document",
     "attempts",
     "retries",
     "looks",
@@ -82,6 +86,16 @@ class Recorder:
         self._noun = opened.connector.schema.document_noun
         self._rows = Transitions(opened, hub.clock.random.random)
 
+    async def _hold(self, rows: Sequence[Delivery]) -> None:
+        """Begins every transaction: what is locked before RMAs and deliveries.
+
+        Raises:
+            ClaimLostError: the claim is no longer ours.
+        """
+        if any(row.document_id is not None for row in rows):
+            await connections_to(self._opened.row.id, is_for_update=True)
+        await self._claim.check()
+
     async def _save(self, rows: Sequence[Delivery], story: Sequence[TimelineEntry]) -> set[str]:
         """Writes changed rows and what is told about them, in the caller's transaction.
 
@@ -91,7 +105,6 @@ class Recorder:
         Returns:
             The ids of the rows that were written.
         """
-        await self._claim.check()
         unchanged = await self._unchanged(rows)
         written = [row for row in rows if row.id in unchanged]
         mine = {row.rma_id for row in written}
@@ -111,16 +124,22 @@ class Recorder:
         fields: Sequence[str] = ROW_FIELDS,
     ) -> None:
         now = self._clock.now()
-        for row in rows:
+        others, told = await share_out(rows, self._opened.account, self._rows, now)
+        for row in (*rows, *others):
             row.version += 1
             row.updated_at = now
         await bulk.update(rows, fields)
-        await tell_all(story)
+        await bulk.update(others, PROGRESS_FIELDS)
+        await tell_all([*story, *told])
         named = [row for row in rows if row.reference and row.status is not Status.SENDING]
         texts = {row.rma_id: (row.reference, row.document_reference, row.document_id) for row in named}
         await remember(self._opened.row.store_id, texts)
         ended = [row for row in rows if row.status in {Status.DONE, Status.ATTENTION}]
-        await tell_receivers(self._clock, [of_delivery(row, self._opened.row.name) for row in ended])
+        news = [of_delivery(row, self._opened.row.name) for row in ended]
+        news += [
+            of_delivery(row, name) for row, name in zip(others, await connection_names(others), strict=True)
+        ]
+        await tell_receivers(self._clock, news)
 
     async def _log(self, what: str, rows: Sequence[Delivery]) -> None:
         """A line for each delivery; why it is so is in its story, which may name its customer."""
@@ -146,7 +165,10 @@ class Recorder:
         answers: Sequence[Prepared | Rejected | Outcome],
         mapping_versions: dict[str, int],
     ) -> list[Delivery]:
-        """Freezes what was prepared. Gives the rows that may be sent now."""
+        """Freezes what was prepared. Gives the rows that may be sent now.
+
+        Nothing is frozen when a person has changed the connection since: it is prepared anew then.
+        """
         now = self._clock.now()
         story = []
         ready = []
@@ -171,6 +193,9 @@ class Recorder:
             else:
                 story.append(self._rows.settle(row, answer, now))
         async with in_transaction():
+            await self._hold(rows)
+            if not self._opened.is_led_by(await Connection.get(id=self._opened.row.id)):
+                return []
             written = await self._save(rows, story)
             await leave_off(rows, answers, written)
             reach(CrashPoint.PREPARE_BEFORE_COMMIT)
@@ -192,23 +217,41 @@ class Recorder:
             for row in rows
         ]
         async with in_transaction():
+            await self._hold(rows)
             await self._save(rows, story)
+
+    async def of_this_account(self, rows: Sequence[Delivery]) -> list[Delivery]:
+        """Hands deliveries to a person that were sent to another account than is worked in. Gives the others.
+
+        Nothing can be learnt of them here: a look would find nothing, and they would be made again.
+        """
+        away = [row for row in rows if row.account_key not in {None, self._opened.account}]
+        if away:
+            now = self._clock.now()
+            async with in_transaction():
+                await self._claim.check()
+                await self._save(away, [self._rows.elsewhere(row, now) for row in away])
+        return [row for row in rows if row not in away]
 
     async def still_approved(self, rows: Sequence[Delivery]) -> list[Delivery]:
         """Withdraws rows whose RMA is not approved any more. Gives the others."""
-        gone = await not_approved(rows)
-        if not gone:
+        if not (doubtful := await not_approved(rows)):
             return list(rows)
         now = self._clock.now()
-        ending = [row for row in rows if row.id in gone]
-        story = []
-        for row in ending:
-            reason = withdrawn(gone[row.id], attempts=row.attempts)
-            self._rows.end(row, Status.SKIPPED, Verdict.SKIPPED, reason)
-            row.fix, row.edited_request = "", None
-            story.append(entry(row.rma_id, now, "delivery.skipped", f"Nothing is credited: {reason}."))
         async with in_transaction():
-            await _locked([row.rma_id for row in ending])
+            await self._claim.check()
+            await _locked([row.rma_id for row in rows if row.id in doubtful])
+            # Read again: one may have been approved again meanwhile, which changes nothing on its delivery.
+            gone = await not_approved([row for row in rows if row.id in doubtful])
+            if not gone:
+                return list(rows)
+            ending = [row for row in rows if row.id in gone]
+            story = []
+            for row in ending:
+                reason = withdrawn(gone[row.id], attempts=row.attempts)
+                self._rows.end(row, Status.SKIPPED, Verdict.SKIPPED, reason)
+                row.fix, row.edited_request = "", None
+                story.append(entry(row.rma_id, now, "delivery.skipped", f"Nothing is credited: {reason}."))
             written = await self._save(ending, story)
             mine = [row.rma_id for row in ending if row.id in written]
             # Without a document the cancellation contradicts nothing.
@@ -221,7 +264,8 @@ class Recorder:
         """Commits the attempts, before the first byte goes out.
 
         Returns:
-            The rows that are still to be sent: a cancellation may have come meanwhile.
+            The rows that are still to be sent: a cancellation may have come meanwhile. None of them when a
+            person has paused or changed the connection since it was opened.
 
         Raises:
             ConfigError: the mark beside the database cannot be written, so that nothing may be sent.
@@ -229,10 +273,12 @@ class Recorder:
         now = self._clock.now()
         async with in_transaction():
             await self._claim.check()
+            if not await self._may_send():
+                return []
             unchanged = await self._unchanged(rows)
             sending = [row for row in rows if row.id in unchanged]
             for row in sending:
-                row.status = Status.SENDING
+                row.status, row.account_key = Status.SENDING, self._opened.account
                 row.attempts += 1
                 row.lost_at = now
                 row.looks = 0
@@ -264,6 +310,11 @@ class Recorder:
         reach(CrashPoint.START_MARKED)
         return sending
 
+    async def _may_send(self) -> bool:
+        """Whether the connection is as it was opened. Its row is locked: whoever changes it waits for us."""
+        row = await Connection.get(id=self._opened.row.id)
+        return not row.is_paused and row.removed_at is None and self._opened.is_led_by(row)
+
     async def sent(self, rows: Sequence[Delivery], outcomes: Sequence[Outcome]) -> None:
         """Records what came of the attempts started last."""
         reach(CrashPoint.RECORD_BEGUN)
@@ -272,7 +323,7 @@ class Recorder:
         numbers = {row.id: row.attempts for row in rows}
         by_id = {outcome.delivery_id: outcome for outcome in outcomes}
         async with in_transaction():
-            await self._claim.check()
+            await self._hold(rows)
             attempts = [
                 attempt
                 for attempt in await Attempt.filter(delivery_id__in=list(numbers), finished_at__isnull=True)
@@ -301,8 +352,13 @@ class Recorder:
         await mine.filter(next_poll_at__isnull=True).update(next_poll_at=first_poll)
 
     async def pause(self, reason: str) -> None:
-        """Pauses the connection; what waits stays pending and goes on when a person resumes it."""
-        await Connection.filter(id=self._opened.row.id).update(
+        """Pauses the connection; what waits stays pending and goes on when a person resumes it.
+
+        One that a person has changed since it was opened goes on: what was refused may be mended.
+        """
+        settings, credentials = self._opened.opened_with
+        mine = Connection.filter(id=self._opened.row.id, settings=settings, credentials=credentials)
+        await mine.update(
             is_paused=True, pause_reason=reason, last_error=reason, last_error_at=self._clock.now()
         )
 
@@ -315,6 +371,7 @@ class Recorder:
         for row in rows:
             row.next_attempt_at = now
         async with in_transaction():
+            await self._hold(rows)
             await self._save(rows, story)
             reach(CrashPoint.ORPHANS_BEFORE_COMMIT)
         reach(CrashPoint.ORPHANS_AFTER_COMMIT)
@@ -326,6 +383,7 @@ class Recorder:
         story = [self._rows.after_look(row, answer, now) for row, answer in zip(rows, answers, strict=True)]
         anew = [row for row in rows if row.status is Status.PENDING and row.request is None]
         async with in_transaction():
+            await self._hold(rows)
             # Before the deliveries, as an event that comes in locks them.
             rmas = {rma.id: rma for rma in await _locked([row.rma_id for row in anew])}
             written = await self._save_sighted(rows, answers, [each for each in story if each])
@@ -345,6 +403,7 @@ class Recorder:
         told = [self._rows.after_first_look(row, each, now) for row, each in zip(rows, answers, strict=True)]
         changed = [(row, each) for row, each in zip(rows, told, strict=True) if each]
         async with in_transaction():
+            await self._hold(rows)
             await self._save_sighted([row for row, _ in changed], answers, [each for _, each in changed])
         reach(CrashPoint.FIRST_LOOK_AFTER_COMMIT)
         await self._log("delivery looked for", [row for row, _ in changed])

@@ -122,7 +122,7 @@ class Transitions:
     @staticmethod
     def _forget_gone(row: Delivery) -> None:
         """The document that the ledger knew is certainly not there any more."""
-        row.document_id = row.document_reference = row.credited_at = None
+        row.document_id = row.document_reference = row.credited_at = row.owns_document = None
         row.is_open = False
 
     def after_first_look(
@@ -154,6 +154,32 @@ class Transitions:
         row.fix = fix
         advice = f" To mend it: {fix}." if fix else ""
         return entry(row.rma_id, now, "delivery.attention", f"Needs a person: {reason}.{advice}")
+
+    def shared(self, row: Delivery, now: datetime, others: str) -> TimelineEntry:
+        """The ERP gave several deliveries one document: a person says whose it is.
+
+        Args:
+            row: one of them.
+            now: the present.
+            others: names the others: ``RMA 902``.
+        """
+        row.owns_document = None
+        reason = f"{self._noun} {row.document_id} is also that of {others}"
+        fix = (
+            f"see in {self._title} which return it credits, and close that one with `hub deliveries resolve "
+            f"{row.id} --document {row.document_id} --note TEXT`; close the other with its own or without one"
+        )
+        return self.attention(row, now, reason, fix, row.verdict or Verdict.ADOPTED)
+
+    def elsewhere(self, row: Delivery, now: datetime) -> TimelineEntry:
+        """What was sent went to another account of the ERP than the connection leads to now."""
+        name = self._opened.row.name
+        reason = f"it was sent to another account of {self._title} than the one that {name} leads to now"
+        fix = (
+            f"look in that account for its {self._noun} and close this with `hub deliveries resolve {row.id} "
+            f"--note TEXT`; or lead {name} back to it and run `hub deliveries retry {row.id}`"
+        )
+        return self.attention(row, now, reason, fix, Verdict.IN_DOUBT)
 
     @staticmethod
     def end(row: Delivery, status: Status, verdict: Verdict, reason: str | None) -> None:

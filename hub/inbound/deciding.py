@@ -110,7 +110,7 @@ async def place(delivery: Delivery, decided: Route, now: datetime) -> None:
     values = placement(delivery.id, decided, now)
     delivery.update_from_dict(values)
     delivery.request = delivery.reference = delivery.total = delivery.units = None
-    delivery.original_request = delivery.edited_request = None
+    delivery.original_request = delivery.edited_request = delivery.account_key = None
     delivery.origins, delivery.warnings = "{}", "[]"
     delivery.retries = 0
     delivery.version = (delivery.version or 0) + 1

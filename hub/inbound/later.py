@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from hub.inbound.document import APPROVAL_EVENT, parse_rma
 from hub.outcomes import Status, ValidationState, Verdict
 from hub.routing import is_not_approved, is_past_approval
-from hub.store.models import Connection, RmaItem, TimelineEntry
+from hub.store.accounts import keep_connection
+from hub.store.models import RmaItem, TimelineEntry
 from hub.store.timeline import EDITED, HANDED_BACK, RESOLVED, tell
 
 if TYPE_CHECKING:
@@ -151,24 +152,34 @@ def is_approved_again(delivery: Delivery, rma: domain.Rma, previous: str) -> boo
 
 async def look_then_prepare_anew(row: Rma, delivery: Delivery, now: datetime) -> None:
     """Hands a delivery back of which earlier tries may have left something after all."""
-    is_open = await Connection.exists(id=delivery.connection_id, removed_at__isnull=True)
+    obstacle = await _obstacle(delivery)
     text = "The RMA is approved again. The hub first looks for what earlier tries may have left."
     delivery.verdict, delivery.fix = Verdict.IN_DOUBT, ""
-    if is_open:
+    if obstacle is None:
         delivery.status, delivery.next_attempt_at, delivery.lost_at = Status.IN_DOUBT, now, now
         delivery.reason = "the RMA is approved again, and earlier tries are looked for first"
         delivery.looks = delivery.retries = 0
         delivery.is_prepared_anew, delivery.edited_request = True, None
     else:
         delivery.status, delivery.next_attempt_at = Status.ATTENTION, None
-        delivery.reason = "the RMA is approved again, and the connection of its earlier tries was removed"
+        delivery.reason = f"the RMA is approved again, and the connection of its earlier tries {obstacle}"
         delivery.fix = (
             "look for its credit in the ERP; credit it by hand if there is none, then run "
             f"`hub deliveries resolve {delivery.id} --note TEXT`"
         )
         text = f"Needs a person: {delivery.reason}. To mend it: {delivery.fix}."
     await _save(delivery, now)
-    await tell(row.id, now, HANDED_BACK if is_open else "delivery.attention", text)
+    await tell(row.id, now, HANDED_BACK if obstacle is None else "delivery.attention", text)
+
+
+async def _obstacle(delivery: Delivery) -> str | None:
+    """Why its connection cannot tell what earlier tries left; None when it can."""
+    if delivery.connection_id is None:
+        return "is gone"
+    connection = await keep_connection(delivery.connection_id)
+    if connection.removed_at is not None:
+        return "was removed"
+    return None if delivery.account_key in {None, connection.account} else "leads to another account now"
 
 
 def _cancelled(delivery: Delivery, status: str) -> str:

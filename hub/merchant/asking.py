@@ -41,6 +41,12 @@ async def ask(hub: Hub, delivery: Delivery) -> str:
     ):
         opened = open_connection(hub, row, http, held)
         fresh = await Delivery.get(id=delivery.id)
+        if fresh.account_key not in {None, opened.account}:
+            raise ConflictError(
+                f"ask about delivery {fresh.id}: it was sent to another account",
+                why=f"{row.name} leads to another one now, which knows nothing of it",
+                fix="look in the ERP yourself",
+            )
         with opened.session.about([fresh.id]):
             (sighting,) = await opened.connector.find_documents(opened.view, await views([fresh], row))
         if sighting.kind is SightingKind.OURS and fresh.status is Status.IN_DOUBT:

@@ -17,12 +17,14 @@ from hub.errors import ConflictError, NotFoundError, UsageError
 from hub.merchant import reports
 from hub.merchant.stores import checked_name
 from hub.outcomes import Status
+from hub.store.accounts import hold_account
 from hub.store.database import in_transaction
 from hub.store.models import Connection, Delivery, ReturnMethod, Role, Store, TimelineEntry
-from hub.store.timeline import entry
+from hub.store.timeline import entry, tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from pydantic import BaseModel
 
@@ -219,23 +221,30 @@ async def names_ever(store: Store) -> list[str]:
 
 
 async def edit(hub: Hub, row: Connection, values: Mapping[str, str]) -> None:
-    """Changes some settings or credentials; what is not given stays.
+    """Changes some settings or credentials; what is not given stays as it is at that moment.
 
     Raises:
         ConfigError: a value is wrong.
+        ConflictError: what was sent may have left a document in the account that it would lead away from, or
+            it was removed meanwhile.
     """
     schema = hub.registry.get(row.connector).schema
-    sealed = json.loads(hub.sealer.open(row.credentials, row=f"connection/{row.id}"))
-    old = {**json.loads(row.settings), **sealed}
-    credentials, settings = split_values(schema, {**old, **values})
-    key = account_key(schema, credentials, settings)
-    if key != row.quota_key:
-        await _check_account_may_change(row, key)
-        row.account_key, row.quota_key = (key if row.account_key is not None else None), key
-    before = _state(schema, row, hub)
-    row.settings = as_json(settings)
-    row.credentials = hub.sealer.seal(as_json(credentials), row=f"connection/{row.id}")
     async with in_transaction():
+        # A send that begins at this moment waits, and then sees the change; one that has begun is seen here.
+        held = await hold_account(row.id)
+        if held.removed_at is not None:
+            raise ConflictError(f"change connection {row.name!r}: it was removed meanwhile")
+        before = _state(schema, held, hub)
+        sealed = json.loads(hub.sealer.open(held.credentials, row=f"connection/{row.id}"))
+        credentials, settings = split_values(schema, {**json.loads(held.settings), **sealed, **values})
+        key = account_key(schema, credentials, settings)
+        row.account_key, row.quota_key = held.account_key, held.quota_key
+        if key != held.quota_key:
+            await _check_account_may_change(held, key)
+            await _prepare_anew(held, hub.clock.now())
+            row.account_key, row.quota_key = (key if held.account_key is not None else None), key
+        row.settings = as_json(settings)
+        row.credentials = hub.sealer.seal(as_json(credentials), row=f"connection/{row.id}")
         await row.save(update_fields=["settings", "credentials", "account_key", "quota_key"])
         old_shown, new_shown = audit.changed(before, _state(schema, row, hub))
         entered = {name: "entered anew" for name in _secret_fields(schema.credentials) if name in values}
@@ -243,9 +252,16 @@ async def edit(hub: Hub, row: Connection, values: Mapping[str, str]) -> None:
 
 
 async def _check_account_may_change(row: Connection, key: str) -> None:
-    """A look for what an attempt left is only good in the account the attempt went to."""
+    """A look for what an attempt left is only good in the account the attempt went to.
+
+    Args:
+        row: locked, so that no attempt begins meanwhile.
+        key: the new account's.
+    """
     unsettled = (Status.PENDING, Status.SENDING, Status.IN_DOUBT, Status.ATTENTION)
-    tried = await Delivery.filter(connection_id=row.id, status__in=unsettled, attempts__gt=0).count()
+    sent = Delivery.filter(connection_id=row.id, status__in=unsettled, account_key__isnull=False)
+    # What was sent to the new account before is looked for in the right place again.
+    tried = await sent.exclude(account_key=key).count()
     if tried:
         raise ConflictError(
             f"change the account of connection {row.name!r}: {tried} deliveries may have left a document in "
@@ -258,6 +274,19 @@ async def _check_account_may_change(row: Connection, key: str) -> None:
             f"change the account of connection {row.name!r}: another connection uses that account",
             fix="remove the other one first",
         )
+
+
+async def _prepare_anew(row: Connection, now: datetime) -> None:
+    """Drops requests that were prepared for the old account and never sent: they name what is in it."""
+    prepared = Delivery.filter(connection_id=row.id, status=Status.PENDING, request__isnull=False)
+    for delivery in await prepared.order_by("id").select_for_update():
+        delivery.original_request, delivery.request = delivery.request, None
+        delivery.reference = delivery.total = delivery.units = None
+        delivery.version += 1
+        delivery.updated_at = now
+        await delivery.save()
+        text = f"Connection {row.name} leads to another account now, so the request is prepared anew."
+        await tell(delivery.rma_id, now, "delivery.prepared_anew", text)
 
 
 async def pause(row: Connection, reason: str) -> None:

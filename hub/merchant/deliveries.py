@@ -11,14 +11,15 @@ from hub.dispatch.frozen import keep_edited, replace_by_edited
 from hub.errors import ConflictError, NotFoundError, UsageError
 from hub.inbound.deciding import decide, place, take_as_it_is
 from hub.inbound.document import parse_rma
+from hub.merchant.documents import forget_shared, risk_of_none, settle_document
 from hub.merchant.editing import checked
 from hub.merchant.rmas import no_such_page
-from hub.outcomes import Status, ValidationState, Verdict
+from hub.outcomes import Status, ValidationState
 from hub.rma_update.apply import last_flag, state_of
 from hub.routing import Decision, is_not_approved
+from hub.store.accounts import hold_account
 from hub.store.database import in_transaction
 from hub.store.models import Attempt, Connection, Delivery, Exchange, Rma, RmaItem
-from hub.store.terms import remember
 from hub.store.timeline import EDITED, HANDED_BACK, RESOLVED, tell
 from hub.telling import of_delivery, of_goods, tell_receivers
 
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from hub.core import Hub
     from hub.store.models import Store
     from hub.telling import News
-
-
-LONGEST_DOCUMENT_ID = 200
 
 
 async def every(
@@ -141,8 +139,7 @@ async def retry(
         ConflictError: it is not waiting for a person, or changed meanwhile.
     """
     async with in_transaction():
-        rma = await _held_rma(delivery)
-        row = await _held(delivery)
+        connection, rma, row = await _held(delivery)
         _check_waits_for_person(row, "retry", is_gone=is_gone)
         before = _state(row)
         if not row.attempts and row.document_id is None:
@@ -150,7 +147,8 @@ async def retry(
             await _record("retried", rma, row, before)
             return now_is
         _check_is_approved(row, rma, "retry")
-        await _connection_of(row, "retry")
+        _check_can_look(row, connection, "retry")
+        forget_shared(row)
         # Of an erased RMA's request parts are gone.
         row.is_prepared_anew, row.edited_request = prepare_anew or rma.erased_at is not None, None
         text = "A person asked for another try. The hub first looks for what earlier ones may have left."
@@ -181,14 +179,17 @@ async def edit(hub: Hub, delivery: Delivery, request: str) -> str:
         UsageError: its connector takes no edited requests.
     """
     _check_waits_for_person(delivery, "edit")
-    answer = await checked(hub, delivery, await _connection_of(delivery, "edit"), request)
+    seen = await Connection.get_or_none(id=delivery.connection_id)
+    answer = await checked(hub, delivery, _check_can_look(delivery, seen, "edit"), request)
     async with in_transaction():
-        rma = await _held_rma(delivery)
-        row = await _held(delivery)
+        connection, rma, row = await _held(delivery)
         _check_waits_for_person(row, "edit")
+        connection = _check_can_look(row, connection, "edit")
+        _check_is_as_seen(row, connection, seen)
         now, before = hub.clock.now(), _state(row)
-        if row.attempts:
+        if row.attempts or row.document_id is not None:
             _check_is_approved(row, rma, "edit")
+            forget_shared(row)
             keep_edited(row, answer)
             row.is_prepared_anew = False
             text = "A person wrote another request. The hub first looks for what earlier ones may have left."
@@ -242,7 +243,14 @@ def _check_waits_for_person(row: Delivery, verb: str, *, is_gone: bool = False) 
     )
 
 
-async def resolve(clock: Clock, delivery: Delivery, note: str, document_id: str | None = None) -> str:
+async def resolve(
+    clock: Clock,
+    delivery: Delivery,
+    note: str,
+    document_id: str | None = None,
+    *,
+    is_without_document: bool = False,
+) -> str:
     """Closes what a person has dealt with.
 
     Args:
@@ -251,21 +259,24 @@ async def resolve(clock: Clock, delivery: Delivery, note: str, document_id: str 
         note: what the person did, for the RMA's story.
         document_id: the ERP's id of the document that counts; None when there is to be none, or when the
             delivery has its document and only a flag is to be closed.
+        is_without_document: True when the person was told what it risks to close it without a document.
 
     Returns:
         What it is now, in one sentence.
 
     Raises:
-        ConflictError: the hub is at work on it, it has another document, or the document is another RMA's.
+        ConflictError: the hub is at work on it, it has another document, the document is another RMA's, or
+            there may be a document and nobody said that there is none.
         UsageError: the note is empty.
     """
     if not note.strip():
         raise UsageError("resolve a delivery", why="the note is empty", fix="say with --note what was done")
+    given = document_id.strip() if document_id is not None else None
     async with in_transaction():
-        rma = await _held_rma(delivery)
-        row = await _held(delivery)
+        connection, rma, row = await _held(delivery)
         now = clock.now()
-        if row.status is Status.SENDING or (row.status is Status.PENDING and not await _is_paused(row)):
+        is_paused = connection is not None and connection.is_paused
+        if row.status is Status.SENDING or (row.status is Status.PENDING and not is_paused):
             raise ConflictError(
                 f"resolve delivery {row.id}: it is {row.status}",
                 why="the hub is about to send it",
@@ -273,7 +284,14 @@ async def resolve(clock: Clock, delivery: Delivery, note: str, document_id: str 
             )
         was = row.status
         before = _state(row)
-        await _settle_document(row, rma, document_id.strip() if document_id is not None else None, now)
+        if given is None and not is_without_document and (risk := risk_of_none(row)):
+            raise ConflictError(
+                f"resolve delivery {row.id} without a document",
+                why=risk,
+                fix="look in the ERP and name the document that counts; when there is none, confirm that, "
+                "over the API with `without_document`",
+            )
+        await settle_document(row, rma, connection, given, now)
         row.edited_request = None
         row.reason, row.fix, row.next_attempt_at, row.lost_at = None, "", None, None
         if row.status is not Status.DONE:
@@ -299,43 +317,6 @@ async def _news(row: Delivery, rma: Rma, status: Status, cleared: str | None) ->
     return told
 
 
-async def _settle_document(row: Delivery, rma: Rma, document_id: str | None, now: datetime) -> None:
-    if row.document_id is not None:
-        if document_id not in {None, row.document_id}:
-            raise ConflictError(
-                f"resolve delivery {row.id}: it has document {row.document_id}",
-                why="one RMA has one document",
-                fix="cancel the other one in the ERP, and leave --document out",
-            )
-        if row.status is not Status.DONE:
-            row.status, row.verdict = Status.DONE, Verdict.ADOPTED
-        return
-    if document_id is None:
-        row.status, row.verdict = Status.SKIPPED, Verdict.SKIPPED
-        return
-    if not document_id or len(document_id) > LONGEST_DOCUMENT_ID:
-        raise UsageError(
-            f"resolve delivery {row.id}: {document_id[:40]!r} is no document's id",
-            fix="give the id that the ERP shows for the document, or leave --document out",
-        )
-    if row.connection_id is None:
-        raise ConflictError(
-            f"resolve delivery {row.id}: it goes over no connection, so the document is not watched",
-            why=row.reason or "",
-            fix="leave --document out and name the document in the note; or point its return method at a "
-            f"connection, run `hub deliveries retry {row.id}` and resolve it then",
-        )
-    if await Delivery.filter(connection_id=row.connection_id, document_id=document_id).exists():
-        raise ConflictError(
-            f"resolve delivery {row.id}: document {document_id} belongs to another RMA",
-            fix="look it up with `hub deliveries list`",
-        )
-    row.status, row.verdict, row.is_open = Status.DONE, Verdict.ADOPTED, True
-    row.document_id, row.document_reference = document_id, row.reference
-    row.credited_at = now
-    await remember(rma.store_id, {rma.id: [document_id]})
-
-
 async def _record(done: str, rma: Rma, row: Delivery, before: dict[str, str | None], **more: object) -> None:
     """Writes to the audit log. The requests themselves are kept with the delivery."""
     after = {"rma_id": rma.rma_id, **_state(row), **more}
@@ -344,11 +325,6 @@ async def _record(done: str, rma: Rma, row: Delivery, before: dict[str, str | No
 
 def _state(row: Delivery) -> dict[str, str | None]:
     return {"status": row.status, "document_id": row.document_id, "reference": row.reference}
-
-
-async def _is_paused(row: Delivery) -> bool:
-    """Whether nothing is sent over its connection; a send that begins at this moment sees the change."""
-    return await Connection.exists(id=row.connection_id, is_paused=True)
 
 
 async def _lift_flags(rma: Rma) -> str | None:
@@ -363,11 +339,6 @@ async def _lift_flags(rma: Rma) -> str | None:
     return lifted
 
 
-async def _held_rma(delivery: Delivery) -> Rma:
-    """The delivery's RMA, locked; before the delivery, as an event that comes in locks them."""
-    return await Rma.filter(id=delivery.rma_id).select_for_update(no_key=True).get()
-
-
 def _check_is_approved(row: Delivery, rma: Rma, verb: str) -> None:
     if is_not_approved(rma.status):
         raise ConflictError(
@@ -378,8 +349,14 @@ def _check_is_approved(row: Delivery, rma: Rma, verb: str) -> None:
         )
 
 
-async def _held(delivery: Delivery) -> Delivery:
-    """The row, locked; refused when it is no longer what the person saw."""
+async def _held(delivery: Delivery) -> tuple[Connection | None, Rma, Delivery]:
+    """The delivery with its connection and its RMA, all locked, in the order in which everyone locks them.
+
+    Raises:
+        ConflictError: it is no longer what the person saw.
+    """
+    connection = await hold_account(delivery.connection_id) if delivery.connection_id is not None else None
+    rma = await Rma.filter(id=delivery.rma_id).select_for_update(no_key=True).get()
     row = await Delivery.filter(id=delivery.id).select_for_update().get()
     if row.version != delivery.version:
         raise ConflictError(
@@ -387,7 +364,7 @@ async def _held(delivery: Delivery) -> Delivery:
             why=f"it is {row.status} now",
             fix="look at it again, then decide",
         )
-    return row
+    return connection, rma, row
 
 
 async def _save(row: Delivery, now: datetime) -> None:
@@ -396,22 +373,37 @@ async def _save(row: Delivery, now: datetime) -> None:
     await row.save()
 
 
-async def _connection_of(row: Delivery, verb: str) -> Connection:
-    """The connection that can tell whether an earlier attempt made a document."""
-    if row.connection_id is None:
+def _check_can_look(row: Delivery, connection: Connection | None, verb: str) -> Connection:
+    """Gives the connection back when it can tell whether an earlier attempt made a document."""
+    if connection is None:
         raise ConflictError(
             f"{verb} delivery {row.id}: it goes over no connection",
             why=row.reason or "",
             fix=row.fix or "point its return method at a connection, then run `hub deliveries retry`",
         )
-    connection = await Connection.get(id=row.connection_id)
+    by_hand = "look in the ERP yourself; then `hub deliveries resolve` with the document, or without"
     if connection.removed_at is not None:
         raise ConflictError(
             f"{verb} delivery {row.id}: its connection {connection.name!r} was removed",
             why="only that connection can tell whether an earlier attempt made a document",
-            fix="look in the ERP yourself; then `hub deliveries resolve` with the document, or without",
+            fix=by_hand,
+        )
+    if row.account_key not in {None, connection.account}:
+        raise ConflictError(
+            f"{verb} delivery {row.id}: its connection {connection.name!r} leads to another account now",
+            why="only the account that it was sent to can tell whether an earlier attempt made a document",
+            fix=f"lead {connection.name!r} back to that account first; or {by_hand}",
         )
     return connection
+
+
+def _check_is_as_seen(row: Delivery, connection: Connection, seen: Connection | None) -> None:
+    """Whether a request was checked against the settings that it would be sent with."""
+    if seen is None or (seen.settings, seen.credentials) != (connection.settings, connection.credentials):
+        raise ConflictError(
+            f"edit delivery {row.id}: its connection {connection.name!r} was changed meanwhile",
+            fix="send the request once more, so that it is checked against the new settings",
+        )
 
 
 async def _route_again(row: Delivery, rma: Rma, clock: Clock) -> str:

@@ -48,7 +48,7 @@ async def apply_receipts(
     ours = await (
         Delivery.filter(connection_id=connection_id, document_id__in=list(by_document))
         .order_by("rma_id")
-        .only("id", "rma_id", "verdict", "document_id", "document_reference")
+        .only("id", "rma_id", "verdict", "document_id", "document_reference", "owns_document")
     )
     rmas = await _rmas([delivery.rma_id for delivery in ours])
     credited = await _credited(list(rmas))
@@ -158,11 +158,15 @@ class _Page:
 
 
 def _believed(delivery: Delivery, receipt: Receipt) -> Receipt:
-    """The receipt, or a flag in its place when it is that of another document under the same id.
+    """The receipt, or a flag in its place when it may not be this delivery's.
 
-    Ids are only unique within one account of the ERP, and a connection's account may be changed. What the
-    hub made carries its mark and its name; whoever changes one of them leaves the other.
+    It may be that of another document under the same id: ids are only unique within one account of the ERP,
+    and a connection's account may be changed. What the hub made carries its mark and its name; whoever
+    changes one of them leaves the other. Or several deliveries have the document: its goods count once.
     """
+    if not delivery.owns_document:
+        reason = f"document {receipt.document_id} is also that of another return: a person says whose it is"
+        return replace(receipt, verdict=ReceiptVerdict.FLAG, reason=reason)
     is_same_name = receipt.reference.strip().casefold() == (delivery.document_reference or "").casefold()
     is_ours = receipt.delivery_id == delivery.id or (receipt.delivery_id is None and is_same_name)
     if delivery.verdict is not Verdict.CREATED or is_ours:

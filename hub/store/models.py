@@ -116,6 +116,11 @@ class Connection(Model):
         table = "connection"
         unique_together = (("store", "name_key"),)
 
+    @property
+    def account(self) -> str:
+        """Names its account in the ERP. One whose account nobody worked out has one of its own."""
+        return self.quota_key or self.id
+
 
 class MappingVersion(Model):
     """One version of a connection's mapping document. Never changed, never deleted."""
@@ -287,8 +292,14 @@ class Delivery(Model):
     units = _text_or_null()
     """Units per SKU that the frozen request credits, as JSON. NULL when the connector does not tell."""
     mapping_version = fields.IntField(default=0)
+    account_key = fields.CharField(64, null=True)
+    """Names the account in the ERP that its attempts went to and its document is in, as the connection's
+    ``account`` did then: it may lead to another one later. NULL while nothing went out and none is known."""
     document_id = fields.CharField(200, null=True)
     document_reference = _text_or_null()
+    owns_document = fields.BooleanField(null=True)
+    """True when its document is its own. NULL without one, and where several deliveries have the same: then a
+    person says whose it is. Never false, since a unique constraint passes over NULL alone."""
     attempts = fields.IntField(default=0)
     retries = fields.IntField(default=0)
     """Tries in a row that came to nothing and may be repeated, also those that failed before sending."""
@@ -308,6 +319,7 @@ class Delivery(Model):
 
     class Meta:
         table = "delivery"
+        unique_together = (("account_key", "document_id", "owns_document"),)
         indexes = (
             # For the doorbell: whoever has something due, over all connections.
             Index(fields=("status", "next_attempt_at")),

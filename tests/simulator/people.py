@@ -149,7 +149,9 @@ class People:
         async def act(process: SimulatedProcess, row: Delivery) -> str:
             mine = self._world.made.get(row.rma.rma_id, [])
             document = str(mine[0]) if mine and pick % 2 else None
-            text = await deliveries.resolve(process.hub.clock, row, "simulated", document)
+            text = await deliveries.resolve(
+                process.hub.clock, row, "simulated", document, is_without_document=True
+            )
             self._world.closed_by_person.add(row.rma.rma_id)
             return text
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import sqlite3
 import subprocess
 import sys
@@ -85,6 +86,26 @@ class Home:
             check=False,
         )
         return Finished(code=done.returncode, out=done.stdout.decode(), err=done.stderr.decode())
+
+    def type(self, *arguments: str, answer: str) -> tuple[int, str]:
+        """Runs one command at a terminal and answers its question; gives its exit code and output."""
+        terminal, end = pty.openpty()
+        try:
+            os.write(terminal, f"{answer}\n".encode())
+            done = subprocess.run(  # noqa: S603 - our own command
+                [sys.executable, "-m", "cli", *arguments],
+                cwd=REPOSITORY,
+                env=self.environment,
+                stdin=end,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=ENDS_WITHIN_S,
+                check=False,
+            )
+        finally:
+            os.close(terminal)
+            os.close(end)
+        return done.returncode, done.stdout.decode()
 
     def ok(self, *arguments: str, stdin: str = "") -> Any:
         """What a command that must succeed prints with ``--json``."""

@@ -55,9 +55,13 @@ class Stage:
         """Orders a misbehaviour, written as for ``hub sandbox --fault``."""
         self.sandbox.inject(parse_fault(text))
 
-    async def work(self) -> bool:
-        """What the engine does when it is rung."""
-        return await work(self.hub, self.http, self.connection_id, owner="test")
+    async def work(self, most_batches: int | None = None) -> bool:
+        """What the engine does when it is rung. On a slow machine even the first look may be due in one turn.
+
+        Args:
+            most_batches: come back after so many.
+        """
+        return await work(self.hub, self.http, self.connection_id, owner="test", most_batches=most_batches)
 
     async def settle(self) -> None:
         """Works until nothing waits any more, or the connection is paused."""

@@ -63,7 +63,9 @@ async def resolve_delivery(call: Call, row: Delivery) -> Reply:
     """Close what a person has dealt with."""
     call.check_match(tag_of(row))
     how: models.Resolve = call.body
-    now = await deliveries.resolve(call.hub.clock, row, how.note, how.document)
+    now = await deliveries.resolve(
+        call.hub.clock, row, how.note, how.document, is_without_document=how.without_document
+    )
     return Reply(value={"id": row.id, "now": now})
 
 

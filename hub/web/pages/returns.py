@@ -11,6 +11,7 @@ from aiohttp import web
 
 from hub.errors import HubError, NotFoundError, UsageError
 from hub.merchant import asking, connections, deliveries, journal, methods, rmas, search
+from hub.merchant.documents import risk_of_none
 from hub.merchant.search import NEEDS_PERSON, Wanted
 from hub.web import guard
 from hub.web.guard import HUB, Need, store_of
@@ -143,6 +144,7 @@ async def _page(
         rma=rma,
         delivery=delivery,
         stands=standing(rma, delivery),
+        risk=risk_of_none(delivery) if delivery else None,
         items=await rmas.items(rma),
         steps=await journal.story(rma, delivery),
         told=await journal.told(rma),
@@ -210,7 +212,10 @@ async def resolve(request: web.Request) -> web.Response:
     try:
         row = await _as_seen(rma, form)
         document = typed["document"].strip() or None
-        await deliveries.resolve(request.app[HUB].clock, row, typed["note"], document)
+        is_certain = "without_document" in form
+        await deliveries.resolve(
+            request.app[HUB].clock, row, typed["note"], document, is_without_document=is_certain
+        )
     except HubError as error:
         return await _page(request, rma, error=error, typed=typed)
     return done(request, _path(rma), "Closed, with your note in the story.")

@@ -246,6 +246,20 @@ async def test_what_needs_a_person_is_retried_edited_and_resolved(api: Program) 
     assert "credited by hand" in (await api.get("/v1/rmas/902"))["timeline"][-1]["text"]
 
 
+async def test_one_in_doubt_is_closed_without_a_document_only_by_who_says_so(api: Program) -> None:
+    api.stage.fault("drop_after_write:times=1,on=POST")
+    await api.stage.submit(rma("900"))
+    await api.stage.work(most_batches=1)
+    (doubtful,) = (await api.get("/v1/deliveries?status=in_doubt"))["items"]
+    path = f"/v1/deliveries/{doubtful['id']}/resolve"
+    refused = await api.ask("POST", path, {"note": "nothing is due"})
+    assert (refused.status, refused.json["code"]) == (409, "conflict")
+    assert "not known whether its document was made" in refused.json["detail"]
+    assert "without_document" in refused.json["fix"]
+    closed = await api.ask("POST", path, {"note": "nothing is due", "without_document": True})
+    assert closed.json == {"id": doubtful["id"], "now": "it is skipped"}
+
+
 async def test_a_token_of_one_store_sees_that_store(api: Program) -> None:
     await api.stage.submit(rma("900"))
     mine = await stores.add("mine", api.stage.hub.clock.now())

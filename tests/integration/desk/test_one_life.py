@@ -193,7 +193,12 @@ class OneLife(RuleBasedStateMachine):
     def a_person_resolves(self, data: st.DataObject) -> None:
         shown = [None, *(n.number for n in self.erp.notes if n.shows_at <= self.hub.clock.now())]
         number = data.draw(st.sampled_from(shown))
-        self._try(lambda row: deliveries.resolve(self.hub.clock, row, "dealt with", number))
+        # They were told what it risks.
+        self._try(
+            lambda row: deliveries.resolve(
+                self.hub.clock, row, "dealt with", number, is_without_document=True
+            )
+        )
 
     @rule()
     def two_persons_act_on_one_view(self) -> None:

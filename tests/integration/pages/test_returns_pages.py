@@ -137,6 +137,22 @@ async def test_closing_needs_a_note_and_stays_in_the_story_and_the_log(desk: Des
     assert (await desk.stage.delivery("900")).status is Status.SKIPPED
 
 
+async def test_closing_one_in_doubt_without_a_document_tells_the_risk_and_asks(desk: Desk) -> None:
+    desk.stage.fault("drop_after_write:times=1,on=POST")
+    await desk.stage.submit(rma())
+    await desk.stage.work(most_batches=1)
+    page = await desk.text("/returns/900")
+    assert "It is not known whether its document was made" in page
+    assert 'name="without_document"' in page
+    answer = await desk.browser.send("/returns/900/resolve", {"note": "nothing is due"})
+    assert (answer.status, "confirm that" in answer.text) == (409, True)
+    assert 'value="nothing is due"' in answer.text
+    given = {"note": "nothing is due", "without_document": "1"}
+    assert (await desk.browser.send("/returns/900/resolve", given)).status == 303
+    assert (await desk.stage.delivery("900")).status is Status.SKIPPED
+    assert 'name="without_document"' not in await desk.text("/returns/900")
+
+
 async def test_asking_the_erp_tells_what_it_holds_and_changes_nothing(desk: Desk) -> None:
     await desk.stage.submit(rma())
     await desk.stage.settle()

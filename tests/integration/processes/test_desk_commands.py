@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import urllib.error
 import urllib.request
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -54,6 +56,28 @@ def test_a_return_is_edited_sent_compared_and_its_voided_note_told(
     assert again.code == 6
     (listed,) = home.ok("connections", "list")
     assert (listed["oldest_unsent_age_s"], listed["last_poll_age_s"] >= 0) == (None, True)
+
+
+def test_closing_one_in_doubt_without_a_document_tells_the_risk_and_asks(
+    home: Home, sandbox: SandboxProcess, tmp_path: Path
+) -> None:
+    home.connect(sandbox)
+    home.ok("rmas", "submit", str(write(tmp_path, rma("901"))))
+    (delivery,) = home.shown("901")["deliveries"]
+    with closing(sqlite3.connect(home.folder / "hub.db")) as database, database:
+        database.execute("UPDATE delivery SET status = 'in_doubt', attempts = 1")
+    closing_it = ("deliveries", "resolve", delivery["id"], "--note", "nothing is due")
+    refused = home.run(*closing_it)
+    assert refused.code == 2
+    assert "not known whether its document was made" in refused.err
+    assert "add --yes" in refused.err
+    typed, asked = home.type(*closing_it, answer="n")
+    assert typed != 0
+    assert "not known whether its document was made" in asked
+    assert home.shown("901")["deliveries"][0]["status"] == "in_doubt"
+    typed, asked = home.type(*closing_it, answer="y")
+    assert (typed, "resolve 1 delivery?" in asked) == (0, True)
+    assert home.shown("901")["deliveries"][0]["status"] == "skipped"
 
 
 def test_metrics_are_refused_where_others_can_ask(home: Home) -> None:

@@ -94,6 +94,9 @@ class Resolve(Body):
     """What was done; it stays in the RMA's story."""
     document: Given | None = None
     """The ERP's id of the document that counts; null when there is to be none."""
+    without_document: bool = False
+    """True closes it without a document also while it is not known whether one was made. Without it that is
+    refused, and the answer says what it risks."""
 
 
 class Acted(Answer):
