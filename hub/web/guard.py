@@ -182,7 +182,12 @@ async def _api(request: web.Request, handler: Handler, need: Need) -> web.Stream
             fix=f"make another one with `hub tokens add NAME --scope {need}`",
         )
     who = Principal(
-        who=row.name, source=Source.API, store_id=row.store_id, scopes=scopes, address=address_of(request)
+        who=row.name,
+        source=Source.API,
+        store_id=row.store_id,
+        scopes=scopes,
+        address=address_of(request),
+        token_id=row.id,
     )
     request[PRINCIPAL] = who
     return await _as(who, request, handler)
@@ -212,6 +217,8 @@ async def _page(request: web.Request, handler: Handler, need: Need) -> web.Strea
         is_admin=session.user.is_admin,
         store_id=session.user.store_id,
         address=address_of(request),
+        user_id=session.user.id,
+        session_id=session.id,
     )
     request[PRINCIPAL], request[SESSION], request[FORM_SECRET] = who, session, secret
     if need is Need.ADMIN and not who.is_admin:
