@@ -17,7 +17,7 @@ from hub.errors import ConflictError, NotFoundError, UsageError
 from hub.merchant import reports
 from hub.merchant.stores import checked_name
 from hub.outcomes import Status
-from hub.store.database import in_transaction
+from hub.store.database import hold_key, in_transaction, naming
 from hub.store.models import Connection, Delivery, ReturnMethod, Role, Store, TimelineEntry
 from hub.store.timeline import entry
 
@@ -119,8 +119,7 @@ async def add(
         pause_reason=DRAFT if is_draft else "",
         created_at=hub.clock.now(),
     )
-    row.credentials = hub.sealer.seal(as_json(credentials), row=f"connection/{row.id}")
-    async with in_transaction():
+    async with naming():
         if await Connection.exists(store_id=store.id, name_key=row.name_key):
             raise ConflictError(
                 f"add connection {name!r}: store {store.name} has one of that name",
@@ -134,6 +133,8 @@ async def add(
                 fix="use that connection; if you mean it, `hub connections add` takes --allow-same-account",
             )
         row.account_key = None if twin is not None else key
+        await hold_key()
+        row.credentials = hub.sealer.seal(as_json(credentials), row=f"connection/{row.id}")
         await row.save(force_create=True)
         await _record("added", row, after=_state(connector.schema, row, hub))
     if not should_check:
@@ -185,7 +186,9 @@ async def _ask(hub: Hub, row: Connection, opened: Any) -> ConnectReport:
 async def _checked(hub: Hub, row: Connection, report: ConnectReport) -> ConnectReport:
     row.last_success_at = row.checked_at = now = hub.clock.now()
     row.connect_report = reports.as_text(report)
-    await Connection.filter(id=row.id).update(
+    # Of what was checked: a person may have changed the connection meanwhile.
+    as_checked = Connection.filter(id=row.id, settings=row.settings, credentials=row.credentials)
+    await as_checked.update(
         last_success_at=now, last_error="", checked_at=now, connect_report=row.connect_report
     )
     return report
@@ -234,8 +237,9 @@ async def edit(hub: Hub, row: Connection, values: Mapping[str, str]) -> None:
         row.account_key, row.quota_key = (key if row.account_key is not None else None), key
     before = _state(schema, row, hub)
     row.settings = as_json(settings)
-    row.credentials = hub.sealer.seal(as_json(credentials), row=f"connection/{row.id}")
     async with in_transaction():
+        await hold_key()
+        row.credentials = hub.sealer.seal(as_json(credentials), row=f"connection/{row.id}")
         await row.save(update_fields=["settings", "credentials", "account_key", "quota_key"])
         old_shown, new_shown = audit.changed(before, _state(schema, row, hub))
         entered = {name: "entered anew" for name in _secret_fields(schema.credentials) if name in values}
@@ -260,9 +264,28 @@ async def _check_account_may_change(row: Connection, key: str) -> None:
         )
 
 
+async def held(row: Connection) -> Connection:
+    """A connection, platform or webhook as it is now, locked until the caller's transaction ends.
+
+    Raises:
+        NotFoundError: it was removed since it was read.
+    """
+    now_is = await Connection.filter(id=row.id, removed_at__isnull=True).select_for_update().first()
+    if now_is is None:
+        raise NotFoundError(
+            f"change {row.name!r}: it was removed meanwhile", fix="look at what there is, and choose anew"
+        )
+    return now_is
+
+
 async def pause(row: Connection, reason: str) -> None:
-    """Stops sending and polling until :func:`resume`; what comes meanwhile waits."""
+    """Stops sending and polling until :func:`resume`; what comes meanwhile waits.
+
+    Raises:
+        NotFoundError: it was removed meanwhile.
+    """
     async with in_transaction():
+        await held(row)
         await Connection.filter(id=row.id).update(is_paused=True, pause_reason=reason)
         await audit.record("connection.paused", row.name, store=row.store_id, after={"reason": reason})
 
@@ -272,10 +295,14 @@ async def resume(row: Connection) -> int:
 
     Returns:
         How many deliveries wait.
+
+    Raises:
+        NotFoundError: it was removed meanwhile.
     """
     async with in_transaction():
+        now_is = await held(row)
         await Connection.filter(id=row.id).update(is_paused=False, pause_reason="")
-        before = {"reason": row.pause_reason} if row.is_paused else None
+        before = {"reason": now_is.pause_reason} if now_is.is_paused else None
         await audit.record("connection.resumed", row.name, store=row.store_id, before=before)
     return await Delivery.filter(
         connection_id=row.id, status__in=[Status.PENDING, Status.IN_DOUBT, Status.SENDING]
@@ -291,10 +318,10 @@ async def remove(hub: Hub, row: Connection) -> int:
         How many return methods that were.
 
     Raises:
-        ConflictError: deliveries still wait for it.
+        ConflictError: deliveries still wait for it. NotFoundError: it was removed meanwhile.
     """
     async with in_transaction():
-        await Connection.filter(id=row.id).select_for_update().get()
+        await held(row)
         waiting = await Delivery.filter(
             connection_id=row.id,
             status__in=[Status.PENDING, Status.SENDING, Status.IN_DOUBT],

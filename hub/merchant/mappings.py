@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -125,7 +126,7 @@ async def restore(hub: Hub, row: Connection, version: int, *, by: str) -> Mappin
     if old is None:
         raise NotFoundError(
             f"restore version {version} of the mapping of {row.name}: there is none",
-            fix=f"list them with `hub mapping history {row.name}`",
+            fix=f"list them with `hub mapping history {shlex.quote(row.name)}`",
         )
     return await _keep(hub, row, old.text, by, "mapping.restored", told)
 
@@ -135,9 +136,9 @@ async def _keep(
 ) -> MappingVersion:
     validate(hub, row, text)
     async with in_transaction():
-        newest = (
-            await MappingVersion.filter(connection_id=row.id).select_for_update().order_by("-version").first()
-        )
+        # The connection and not its newest version: there may be none yet, or a newer one in a moment.
+        await Connection.filter(id=row.id).select_for_update(no_key=True).get()
+        newest = await current(row)
         if newest is not None and newest.text == text:
             return newest
         made = await MappingVersion.create(
