@@ -163,7 +163,7 @@ def _alone(environment: Environment) -> Iterator[None]:
     if environment.secret_key is not None:
         yield
         return
-    lock = FileLock(f"{environment.key_file}.lock", timeout=0)
+    lock = FileLock(f"{environment.key_file}.lock", timeout=0, mode=0o600)
     try:
         lock.acquire()
     except Timeout:

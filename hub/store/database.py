@@ -17,6 +17,7 @@ from tortoise.transactions import in_transaction
 
 from hub.errors import ConfigError
 from hub.store.mark import mark_new
+from hub.store.modes import make_database, make_folder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -241,8 +242,9 @@ async def open_database(
     """
     if environment.is_sqlite:
         with _database_errors(environment):
-            environment.database_file.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(environment.database_file.parent)
             mark_new(environment.database_file)
+            make_database(environment.database_file)
     async with TortoiseContext() as context:
         with _database_errors(environment):
             await context.init(config=configuration(environment, is_patient=is_patient))
