@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -123,7 +124,7 @@ async def add(
         if await Connection.exists(store_id=store.id, name_key=row.name_key):
             raise ConflictError(
                 f"add connection {name!r}: store {store.name} has one of that name",
-                fix=f"choose another name, or change it with `hub connections edit {name}`",
+                fix=f"choose another name, or change it with `hub connections edit {shlex.quote(name)}`",
             )
         twin = await Connection.get_or_none(account_key=key).select_related("store")
         if twin is not None and not is_second_allowed:
@@ -255,7 +256,7 @@ async def _check_account_may_change(row: Connection, key: str) -> None:
             f"change the account of connection {row.name!r}: {tried} deliveries may have left a document in "
             "the old one",
             why="the hub would look for them in the new account, find nothing, and make them again",
-            fix=f"settle them first: `hub deliveries list --connection {row.name}`",
+            fix=f"settle them first: `hub deliveries list --connection {shlex.quote(row.name)}`",
         )
     if row.account_key is not None and await Connection.filter(account_key=key).exclude(id=row.id).exists():
         raise ConflictError(
@@ -330,7 +331,8 @@ async def remove(hub: Hub, row: Connection) -> int:
             raise ConflictError(
                 f"remove connection {row.name!r}: {waiting} deliveries still wait for it",
                 why="they would never be sent, and their customers never credited",
-                fix=f"let them finish (`hub deliveries list --connection {row.name}`), then remove it",
+                fix="let them finish, then remove it: "
+                f"`hub deliveries list --connection {shlex.quote(row.name)}` shows them",
             )
         methods = await ReturnMethod.filter(connection_id=row.id).update(connection_id=None, location_id=None)
         await _tell_unwatched(hub, row)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -297,15 +298,14 @@ async def standing(hub: Hub, row: Connection) -> Standing:
     failed = await mine.filter(status=SendingStatus.FAILED, ended_at__gte=counts_from).count()
     problems = []
     if row.is_paused:
-        problems.append(
-            f"it is paused: {row.pause_reason}; once that is mended, `hub webhooks resume {row.name}`"
-        )
+        mend = f"once that is mended, `hub webhooks resume {shlex.quote(row.name)}`"
+        problems.append(f"it is paused: {row.pause_reason}; {mend}")
     elif row.last_error:
         problems.append(f"its last call failed: {row.last_error}")
     if failed:
         problems.append(
             f"{failed} updates were given up in the last {FAILED_COUNTS_FOR.days} days: run "
-            f"`hub webhooks replay {row.name} --failed`"
+            f"`hub webhooks replay {shlex.quote(row.name)} --failed`"
         )
     return Standing(
         pending=await waiting.count(),

@@ -25,6 +25,7 @@ from hub.store.models import Store
 from hub.store.people import Session, Source
 from hub.web import arrival
 from hub.web.problems import RequestError
+from hub.web.segments import unmark
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -136,6 +137,7 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Lets a request through when it brings what its route needs."""
     if request.match_info.http_exception is not None:
         return await handler(request)  # there is no such route
+    unmark(request.match_info)
     need = need_of(request)
     match need:
         case None:
