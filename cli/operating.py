@@ -98,8 +98,7 @@ def serve(
         from hub.store.modes import close_to_others
         from hub.web.server import serve as run_server
 
-        access = close_to_others(hub.environment)
-        _say_who_reads([str(path) for path in access.closed], [str(path) for path in access.left_open])
+        _say_who_reads([str(path) for path in close_to_others(hub.environment).closed], [])
         await ensure_default(hub.clock)
         await run_server(hub, host, port, lambda url: _ready(hub, url, as_json=as_json))
 

@@ -55,18 +55,17 @@ def make_database(file: Path) -> None:
 
 
 def close_to_others(environment: Environment) -> Closed:
-    """Takes the hub's files away from everybody but their owner, where every user may read them.
+    """Takes a SQLite database away from everybody but its owner, where every user may read it.
 
-    Also what lies beside the database or the key and begins with its name: logs, mark, locks, and what a
-    restore has replaced. A folder is closed when there is nothing in it but that.
+    With what lies beside it and begins with its name: logs, mark, locks, and what a restore has replaced. Its
+    folder is closed when there is nothing in it but that and the key. A key that others can read is told and
+    left: the hub makes none so, and whoever did may run the hub as one of those others.
     """
     closed, left_open = [], []
-    for path in _ours(environment):
-        if not path.stat().st_mode & OTHERS:
-            continue
+    for path in _readable(environment):
         is_folder = path.is_dir()
         try:
-            if is_folder and not _is_ours_alone(environment, path):
+            if path == environment.key_file or (is_folder and not _is_ours_alone(environment, path)):
                 left_open.append(path)
                 continue
             path.chmod(FOLDER if is_folder else FILE)
@@ -76,24 +75,25 @@ def close_to_others(environment: Environment) -> Closed:
     return Closed(closed=closed, left_open=left_open)
 
 
-def _files(environment: Environment) -> list[Path]:
-    files = [environment.database_file] if environment.is_sqlite else []
-    return files if environment.secret_key is not None else [*files, environment.key_file]
+def _readable(environment: Environment) -> Iterator[Path]:
+    """What of the hub's every user of the machine may read: files before their folder."""
+    for path in _ours(environment):
+        if path.exists() and path.stat().st_mode & OTHERS:
+            yield path
 
 
 def _ours(environment: Environment) -> Iterator[Path]:
-    """The hub's files, then its folders, each once."""
-    files = _files(environment)
-    for file in files:
-        if file.parent.is_dir():
-            beside = (each for each in file.parent.iterdir() if each.name.startswith(file.name))
-            yield from sorted(each for each in beside if each.is_file())
-    folders = dict.fromkeys([environment.home, *(file.parent for file in files)])
-    yield from (each for each in folders if each.is_dir())
+    if environment.secret_key is None:
+        yield environment.key_file
+    if environment.is_sqlite and environment.database_file.parent.is_dir():
+        database = environment.database_file
+        beside = (each for each in database.parent.iterdir() if each.name.startswith(database.name))
+        yield from sorted(each for each in beside if each.is_file())
+        yield database.parent
 
 
 def _is_ours_alone(environment: Environment, folder: Path) -> bool:
-    names = tuple(file.name for file in _files(environment))
+    names = (environment.database_file.name, environment.key_file.name)
     # Whoever made a folder sticky shares it.
     is_shared = folder.stat().st_mode & stat.S_ISVTX
     return not is_shared and all(each.name.startswith(names) for each in folder.iterdir())

@@ -14,14 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-MADE = (
-    "hub.db",
-    "hub.db-wal",
-    "hub.db-shm",
-    "hub.db.replaced-20260301T000000.0Z",
-    "secret.key",
-    "secret.key.new",
-)
+MADE = ("hub.db", "hub.db-wal", "hub.db-shm", "hub.db.mark", "hub.db.replaced-20260301T000000.0Z")
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +31,7 @@ def place(tmp_path: Path) -> Environment:
     home.mkdir()
     for name in MADE:
         (home / name).touch()
+    (home / "secret.key").touch(0o600)
     return Environment(home=home)
 
 
@@ -84,22 +78,18 @@ def test_a_group_that_was_let_in_stays_in(place: Environment) -> None:
     assert mode(place.home / "hub.db") == 0o640
 
 
-def test_a_database_and_a_key_elsewhere_are_closed_too(tmp_path: Path) -> None:
-    for name in ("home", "data", "keys"):
+def test_a_key_that_others_read_is_told_and_left(place: Environment) -> None:
+    place.key_file.chmod(0o644)
+    found = close_to_others(place)
+    assert list(found.left_open) == [place.key_file]
+    assert mode(place.key_file) == 0o644
+
+
+def test_a_database_elsewhere_is_closed_there(tmp_path: Path) -> None:
+    for name in ("home", "data"):
         (tmp_path / name).mkdir()
     (tmp_path / "data" / "shop[1].db").touch()
-    (tmp_path / "keys" / "the.key").touch()
-    place = Environment(
-        home=tmp_path / "home",
-        database_url=f"sqlite:///{tmp_path}/data/shop[1].db",
-        secret_key_file=tmp_path / "keys" / "the.key",
-    )
-    assert {path.name for path in close_to_others(place).closed} == {
-        "home",
-        "data",
-        "keys",
-        "shop[1].db",
-        "the.key",
-    }
-    elsewhere = Environment(home=tmp_path / "none", database_url="postgres://a@b/c")
+    place = Environment(home=tmp_path / "home", database_url=f"sqlite:///{tmp_path}/data/shop[1].db")
+    assert [path.name for path in close_to_others(place).closed] == ["shop[1].db", "data"]
+    elsewhere = Environment(home=tmp_path / "home", database_url="postgres://a@b/c")
     assert close_to_others(elsewhere).closed == []
