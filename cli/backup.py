@@ -119,12 +119,13 @@ async def _restored(file: Path) -> dict[str, Any]:
     from hub.environment import Environment
     from hub.errors import ConflictError
     from hub.store.backup import put_back
+    from hub.store.modes import make_folder
 
     environment = Environment.load()
     environment.read_keys()
     if not environment.is_sqlite:
         put_back(environment, file, Clock().now())  # which says what to do instead
-    environment.database_file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(environment.database_file.parent)
     try:
         with engine_lock(environment):
             aside = put_back(environment, file, Clock().now())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -70,7 +71,8 @@ def add(
             say(f"note: {note}")
         out(f"Connection {row['name']!r} to {row['title']} is kept.")
         _print_report(row["check"], row["location_noun"])
-        out(f"Next: point a return method at it, `hub methods set METHOD --connection {row['name']}`.")
+        name = shlex.quote(row["name"])
+        out(f"Next: point a return method at it, `hub methods set METHOD --connection {name}`.")
 
     with_hub(work, show, as_json=as_json)
 
@@ -188,9 +190,10 @@ def edit(
         return shown.connection(hub, row)
 
     def show(row: dict[str, Any]) -> None:
-        out(f"Connection {row['name']!r} is changed. Try it with `hub connections check {row['name']}`.")
+        name = shlex.quote(row["name"])
+        out(f"Connection {row['name']!r} is changed. Try it with `hub connections check {name}`.")
         if row["is_paused"]:
-            out(f"It is paused ({row['pause_reason']}): `hub connections resume {row['name']}`.")
+            out(f"It is paused ({row['pause_reason']}): `hub connections resume {name}`.")
 
     with_hub(work, show, as_json=as_json)
 

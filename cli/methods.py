@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -90,7 +91,7 @@ def set_(
             raise UsageError(
                 f"set return method {name!r}",
                 why="it takes either --connection NAME or --do-not-update",
-                fix=f"for example `hub methods set {name!r} --connection main`",
+                fix=f"for example `hub methods set {shlex.quote(name)} --connection main`",
             )
         owner = await stores.get(store)
         row = await methods.get(owner, name)

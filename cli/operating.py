@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,6 +12,8 @@ from cli.running import Json, facts, finish, out, say, with_hub
 from cli.users import print_link, shown_link
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hub.access.users import NewLink
     from hub.core import Hub
 
@@ -36,6 +39,7 @@ def init(as_json: Json = False) -> None:
         from hub.environment import Environment
         from hub.errors import ConfigError
         from hub.merchant.stores import ensure_default
+        from hub.store.modes import close_to_others
 
         environment = Environment.load()
         is_new_key = environment.write_key()
@@ -55,11 +59,14 @@ def init(as_json: Json = False) -> None:
                 return await first_administrator(hub.clock)
 
         link = asyncio.run(migrated())
+        access = close_to_others(environment)
         return {
             "home": str(environment.home),
             "database": str(environment.database_file) if environment.is_sqlite else "postgres",
             "key_file": str(environment.key_file),
             "is_new_key": is_new_key,
+            "closed_to_others": [str(path) for path in access.closed],
+            "open_to_others": [str(path) for path in access.left_open],
             "sign_in_link": shown_link(link) if link else None,
         }
 
@@ -68,6 +75,7 @@ def init(as_json: Json = False) -> None:
         if result["is_new_key"]:
             out(f"A new secret key is in {result['key_file']}. Keep a copy: without it the stored")
             out("credentials cannot be read.")
+        _say_who_reads(result["closed_to_others"], result["open_to_others"])
         if result["sign_in_link"]:
             print_link("the first administrator", result["sign_in_link"])
         out("Ready. Next: `hub serve`, and in another terminal `hub connections add --help`.")
@@ -87,12 +95,21 @@ def serve(
 
     async def work(hub: Hub) -> None:
         from hub.merchant.stores import ensure_default
+        from hub.store.modes import close_to_others
         from hub.web.server import serve as run_server
 
+        _say_who_reads([str(path) for path in close_to_others(hub.environment).closed], [])
         await ensure_default(hub.clock)
         await run_server(hub, host, port, lambda url: _ready(hub, url, as_json=as_json))
 
     with_hub(work, lambda _: None, as_json=False, should_migrate=True)
+
+
+def _say_who_reads(closed: Sequence[str], left_open: Sequence[str]) -> None:
+    for path in closed:
+        say(f"Every user of this machine could read {path}. Now its owner alone can.")
+    for path in left_open:
+        say(f"Every user of this machine can read {path}. If that is not meant: chmod o= {shlex.quote(path)}")
 
 
 def _ready(hub: Hub, url: str, *, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -165,7 +166,8 @@ def edit(
         return _shown(hub, row)
 
     def print_it(row: dict[str, Any]) -> None:
-        out(f"Platform {row['name']!r} is changed. Try it with `hub platforms check {row['name']}`.")
+        name = shlex.quote(row["name"])
+        out(f"Platform {row['name']!r} is changed. Try it with `hub platforms check {name}`.")
 
     with_hub(work, print_it, as_json=as_json)
 

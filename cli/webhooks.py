@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -175,7 +176,7 @@ def replay(
     def print_it(row: dict[str, Any]) -> None:
         out(f"Messages that go again to {row['name']}: {row['messages']}.")
         if row["is_paused"]:
-            say(f"It is paused: `hub webhooks resume {row['name']}`.")
+            say(f"It is paused: `hub webhooks resume {shlex.quote(row['name'])}`.")
 
     with_hub(work, print_it, as_json=as_json)
 

@@ -112,7 +112,7 @@ class Environment(BaseSettings):
         """
         if self.secret_key is not None or self.key_file.exists():
             return False
-        self.key_file.parent.mkdir(parents=True, exist_ok=True)
+        self.key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # O_EXCL: two `hub init` at once must not leave two keys behind.
         handle = os.open(self.key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from hub.access import audit
@@ -9,7 +10,7 @@ from hub.access.principal import Scope
 from hub.access.tokens import digest, new_token
 from hub.access.users import checked_name
 from hub.errors import ConflictError, NotFoundError, UsageError
-from hub.store.database import in_transaction
+from hub.store.database import in_transaction, naming
 from hub.store.people import ApiToken
 
 if TYPE_CHECKING:
@@ -44,11 +45,11 @@ async def add(
             f"make token {name!r}: it may do nothing", fix=f"give it a scope: {', '.join(Scope)}"
         )
     token = new_token()
-    async with in_transaction():
+    async with naming():
         if await ApiToken.exists(name_key=name.casefold()):
             raise ConflictError(
                 f"make token {name!r}: there is one of that name",
-                fix=f"choose another name, or end it with `hub tokens revoke {name}`",
+                fix=f"choose another name, or end it with `hub tokens revoke {shlex.quote(name)}`",
             )
         row = await ApiToken.create(
             id=clock.new_id(),
@@ -78,10 +79,10 @@ async def revoke(clock: Clock, name: str) -> ApiToken:
     """
     async with in_transaction():
         row = await ApiToken.get_or_none(name_key=name.strip().casefold()).select_related("store")
-        if row is None:
+        if row is None or not await ApiToken.filter(id=row.id, revoked_at__isnull=True).update(
+            revoked_at=clock.now(), name_key=None
+        ):
             raise NotFoundError(f"find token {name!r}", fix="list them with `hub tokens list`")
-        row.revoked_at, row.name_key = clock.now(), None
-        await row.save(update_fields=["revoked_at", "name_key"])
         await audit.record("token.revoked", row.name, store=row.store_id, before={"scopes": scopes_of(row)})
     return row
 

@@ -1,7 +1,9 @@
 """The audit log: who changed what, from where, before and after.
 
 Whoever changes something that a person set up writes its entry in the transaction of the change. Who acts
-is known by :func:`hub.access.principal.current`, so that nobody has to hand it down.
+is known by :func:`hub.access.principal.current`, so that nobody has to hand it down. An entry is refused to
+whoever may not act any more, and with it the change: who may was looked up when the request came, and a
+request may take its time.
 """
 
 from __future__ import annotations
@@ -11,13 +13,23 @@ from typing import TYPE_CHECKING, Any
 
 from hub.access.principal import current
 from hub.clock import Clock
+from hub.errors import AccessError
+from hub.store.database import client
 from hub.store.people import AuditEntry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from hub.access.principal import Principal
+
 LONGEST_TARGET = 200
+_STILL = {
+    "user_id": "SELECT 1 FROM user_account WHERE id = {} AND disabled_at IS NULL",
+    "session_id": "SELECT 1 FROM session WHERE id = {}",
+    "token_id": "SELECT 1 FROM api_token WHERE id = {} AND revoked_at IS NULL",
+}
+"""By what somebody acts, and what tells that they still may; in the order in which others lock the rows."""
 
 
 async def record(
@@ -36,8 +48,13 @@ async def record(
         store: the id of the store it belongs to; None for what belongs to none.
         before: what it was, without secrets; None when it is new.
         after: what it is, without secrets; None when it is gone.
+
+    Raises:
+        AccessError: 401: since the request came, whoever asked was removed or disabled, was signed out, or
+            their token was revoked.
     """
     who = current()
+    await _check_still_may(who)
     await AuditEntry.create(
         at=Clock().now(),
         actor=who.who,
@@ -49,6 +66,25 @@ async def record(
         before=_as_json(before),
         after=_as_json(after),
     )
+
+
+async def _check_still_may(who: Principal) -> None:
+    database = client()
+    is_sqlite = database.capabilities.dialect == "sqlite"
+    for by, statement in _STILL.items():
+        value = getattr(who, by)
+        if value is None:
+            continue
+        # Kept until the caller's transaction ends: whoever is removed has changed nothing afterwards.
+        kept = statement.format("?") if is_sqlite else f"{statement.format('$1')} FOR SHARE"
+        _, rows = await database.execute_query(kept, [value])
+        if not rows:
+            raise AccessError(
+                f"make a change in the name of {who.who}: they may not act any more",
+                why="meanwhile they were signed out, removed or disabled, or their token revoked",
+                fix="sign in again, or use another token; nothing of this was kept",
+                status=401,
+            )
 
 
 def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 from hub.access import audit
 from hub.crashpoints import CrashPoint, reach
 from hub.errors import ConfigError, ConflictError
-from hub.store.database import in_transaction
+from hub.store.database import in_transaction, wait_for_sealers
 from hub.store.models import Connection, EventSecret
 from hub.store.sealing import Sealer, key_of
 
@@ -104,6 +104,8 @@ async def rotate(environment: Environment) -> Rotated:
             environment.add_key()
             reach(CrashPoint.ROTATE_KEY_WRITTEN)
             sealer = Sealer(*environment.read_keys())
+        # Whoever has read the old key has stored what they sealed by then, and it is sealed anew below.
+        await wait_for_sealers()
         resealed = sum([await _reseal(sealer, each) for each in SEALED])
         await audit.record(
             "key.rotated", sealer.key_id, store=None, after={"is_new_key": is_new_key, "resealed": resealed}
@@ -161,7 +163,7 @@ def _alone(environment: Environment) -> Iterator[None]:
     if environment.secret_key is not None:
         yield
         return
-    lock = FileLock(f"{environment.key_file}.lock", timeout=0)
+    lock = FileLock(f"{environment.key_file}.lock", timeout=0, mode=0o600)
     try:
         lock.acquire()
     except Timeout:

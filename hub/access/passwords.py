@@ -38,15 +38,20 @@ def check_choice(password: str, user_name: str) -> None:
 
 
 class Passwords:
-    """Hashes and checks, one at a time: each takes 64 MiB and all of a processor for a moment."""
+    """Hashes and checks, one at a time: each takes 64 MiB and all of a processor for a moment.
 
-    def __init__(self) -> None:
+    Args:
+        hasher: makes the hashes. What one costs to check stands in itself.
+    """
+
+    def __init__(self, hasher: PasswordHasher = _HASHER) -> None:
         self._turn = asyncio.Semaphore(1)
+        self._hasher = hasher
 
     async def hashed(self, password: str) -> str:
         """The hash to store, with a salt of its own."""
         async with self._turn:
-            return await asyncio.to_thread(_HASHER.hash, _normal(password))
+            return await asyncio.to_thread(self._hasher.hash, _normal(password))
 
     async def fits(self, password: str, stored: str | None) -> bool:
         """Tells whether it is the password; None, for nobody, takes as long and is never right."""
@@ -54,10 +59,9 @@ class Passwords:
             is_right = await asyncio.to_thread(_verify, password[: LONGEST + 1], stored or _NOBODYS)
         return is_right and stored is not None
 
-
-def is_outdated(stored: str) -> bool:
-    """Tells whether a hash was made with other parameters than would be used now."""
-    return _HASHER.check_needs_rehash(stored)
+    def is_outdated(self, stored: str) -> bool:
+        """Tells whether a hash was made with other parameters than would be used now."""
+        return self._hasher.check_needs_rehash(stored)
 
 
 def _verify(password: str, stored: str) -> bool:

@@ -38,6 +38,9 @@ class Principal:
         store_id: the one store they see; None for all.
         scopes: what an API token may do; empty for others, whom it does not bind.
         address: where the request came from; empty for a command.
+        user_id: of a user; None for others.
+        session_id: of the session they act by; None for others, and for work that goes on after the request.
+        token_id: of the API token; None for others. A name can be given again, an id cannot.
     """
 
     who: str
@@ -46,6 +49,9 @@ class Principal:
     store_id: int | None = None
     scopes: frozenset[Scope] = frozenset()
     address: str = ""
+    user_id: str | None = None
+    session_id: int | None = None
+    token_id: str | None = None
 
     def sees(self, store_id: int | None) -> bool:
         """Tells whether what belongs to a store is there for them; None is what belongs to no store."""

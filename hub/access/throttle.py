@@ -80,10 +80,13 @@ async def count_try(name: str, address: str, now: datetime) -> None:
 
 async def forgive(name: str, address: str) -> None:
     """Takes back what :func:`count_try` counted: the password was right."""
-    of_name, of_address = _keys(name, address)
+    keys = _keys(name, address)
+    of_name, _ = keys
     async with in_transaction():
-        await SignInTry.filter(key=of_name).delete()
-        row = await SignInTry.filter(key=of_address).select_for_update().first()
-        if row is not None:
+        # In the order in which a try locks them.
+        for row in await SignInTry.filter(key__in=list(keys)).select_for_update().order_by("key"):
+            if row.key == of_name:
+                await row.delete()
+                continue
             row.count, row.blocked_until = max(0, row.count - 1), None
             await row.save(update_fields=["count", "blocked_until"])

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from hub.access import audit, sessions
-from hub.access.passwords import check_choice, is_outdated
-from hub.access.principal import Principal, acting
-from hub.access.throttle import count_try, forgive
 from hub.access.tokens import digest, new_secret
-from hub.errors import AccessError, ConflictError, NotFoundError, UsageError
-from hub.store.database import in_transaction, setting_up
+from hub.errors import ConflictError, NotFoundError, UsageError
+from hub.store.database import in_transaction, naming, setting_up
 from hub.store.models import NAME_LENGTH
-from hub.store.people import SignInLink, Source, User
+from hub.store.people import SignInLink, User
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from hub.access.passwords import Passwords
     from hub.clock import Clock
+    from hub.errors import HubError
     from hub.store.models import Store
 
 LINK_LASTS = timedelta(hours=24)
@@ -55,8 +53,8 @@ async def add(clock: Clock, name: str, *, store: Store | None) -> NewLink:
         ConflictError: the name is taken. UsageError: it cannot be used.
     """
     name = checked_name(name)
-    async with in_transaction():
-        await _check_free(name)
+    async with naming():
+        await check_free(name)
         user = await User.create(
             id=clock.new_id(),
             name=name,
@@ -74,9 +72,8 @@ async def first_administrator(clock: Clock) -> NewLink | None:
     async with setting_up():
         if await User.exists(is_admin=True, password_hash__isnull=False, disabled_at__isnull=True):
             return None
-        invited = await User.filter(
-            is_admin=True, password_hash__isnull=True, disabled_at__isnull=True
-        ).first()
+        waiting = User.filter(is_admin=True, password_hash__isnull=True, disabled_at__isnull=True)
+        invited = await waiting.select_for_update(no_key=True).first()
         if invited is not None:
             return await _new_link(clock, invited)
         taken = await User.exists(name_key=FIRST_NAME)
@@ -87,16 +84,17 @@ async def link(clock: Clock, user: User) -> NewLink:
     """Makes a new link for somebody who lost their password; earlier ones end.
 
     Raises:
-        ConflictError: the user is disabled.
+        ConflictError: the user is disabled. NotFoundError: they were removed meanwhile.
     """
-    if user.disabled_at is not None:
-        raise ConflictError(
-            f"make a link for {user.name!r}: they are disabled",
-            fix=f"run `hub users enable {user.name}` first",
-        )
     async with in_transaction():
-        await audit.record("user.link_made", user.name, store=user.store_id)
-        return await _new_link(clock, user)
+        held = await held_user(user)
+        if held.disabled_at is not None:
+            raise ConflictError(
+                f"make a link for {held.name!r}: they are disabled",
+                fix=f"run `hub users enable {shlex.quote(held.name)}` first",
+            )
+        await audit.record("user.link_made", held.name, store=held.store_id)
+        return await _new_link(clock, held)
 
 
 async def _new_link(clock: Clock, user: User) -> NewLink:
@@ -107,119 +105,6 @@ async def _new_link(clock: Clock, user: User) -> NewLink:
     return NewLink(user=user, path=f"/welcome/{secret}", expires_at=expires_at)
 
 
-async def invited(secret: str, now: datetime) -> User:
-    """Whose link it is.
-
-    Raises:
-        NotFoundError: it was used, has run out, or never was.
-    """
-    row = await SignInLink.get_or_none(token_hash=digest(secret)).select_related("user")
-    if row is None or row.expires_at <= now or row.user.disabled_at is not None:
-        raise NotFoundError(
-            "follow the link: it leads nowhere",
-            why="a link works once, and for a day",
-            fix="ask an administrator for a new one (`hub users link NAME`); where nobody has a password yet,"
-            " `hub init` prints one",
-        )
-    return row.user
-
-
-async def welcome(
-    clock: Clock, passwords: Passwords, secret: str, *, name: str, password: str, address: str
-) -> tuple[User, str]:
-    """Follows a link: sets name and password, ends all other sessions, and signs the browser in.
-
-    Returns:
-        The user, and the text for the browser's cookie.
-
-    Raises:
-        NotFoundError: the link leads nowhere. UsageError: the name or the password cannot be used.
-        ConflictError: the name is taken.
-    """
-    now = clock.now()
-    user = await invited(secret, now)
-    name = checked_name(name)
-    check_choice(password, name)
-    hashed = await passwords.hashed(password)
-    async with in_transaction():
-        # Whoever deletes the row has the link: two browsers at once do not both get in.
-        if not await SignInLink.filter(token_hash=digest(secret)).delete():
-            await invited(secret, now)
-        if name.casefold() != user.name_key:
-            await _check_free(name)
-        before = {"name": user.name}
-        user.name, user.name_key, user.password_hash = name, name.casefold(), hashed
-        user.last_sign_in_at = now
-        await user.save(update_fields=["name", "name_key", "password_hash", "last_sign_in_at"])
-        await sessions.end_all(user)
-        with acting(_principal(user, address)):
-            after = {"name": user.name, "password": "set"}
-            await audit.record("user.link_followed", name, store=user.store_id, before=before, after=after)
-        return user, await sessions.start(user, now, address)
-
-
-async def sign_in(
-    clock: Clock, passwords: Passwords, *, name: str, password: str, address: str
-) -> tuple[User, str]:
-    """Signs a browser in. A name that is not there and a wrong password look and last the same.
-
-    Returns:
-        The user, and the text for the browser's cookie: a new one, whatever the browser brought.
-
-    Raises:
-        AccessError: 401 wrong, 429 too many tries.
-    """
-    now = clock.now()
-    await count_try(name, address, now)
-    key = name.strip().casefold()
-    # What cannot be printed is nobody's name, and PostgreSQL takes no NUL.
-    user = await User.get_or_none(name_key=key, disabled_at__isnull=True) if key.isprintable() else None
-    if not await passwords.fits(password, user.password_hash if user else None) or user is None:
-        raise AccessError(
-            "sign in: the name or the password is wrong",
-            fix="try again; an administrator can make a new link with `hub users link NAME`",
-            status=401,
-        )
-    await forgive(name, address)
-    if is_outdated(user.password_hash or ""):
-        user.password_hash = await passwords.hashed(password)
-    async with in_transaction():
-        user.last_sign_in_at = now
-        await user.save(update_fields=["last_sign_in_at", "password_hash"])
-        with acting(_principal(user, address)):
-            await audit.record("user.signed_in", user.name, store=user.store_id)
-        return user, await sessions.start(user, now, address)
-
-
-async def change_password(
-    clock: Clock, passwords: Passwords, user: User, *, old: str, new: str, address: str
-) -> str:
-    """Changes a password and signs the user out everywhere else.
-
-    Returns:
-        The text for this browser's new cookie.
-
-    Raises:
-        AccessError: 401 the old one is wrong, 429 too many tries. UsageError: the new one cannot be used.
-    """
-    now = clock.now()
-    check_choice(new, user.name)
-    await count_try(user.name, address, now)
-    if not await passwords.fits(old, user.password_hash):
-        raise AccessError(
-            "change the password: the present one is wrong", fix="type the present one again", status=401
-        )
-    await forgive(user.name, address)
-    hashed = await passwords.hashed(new)
-    async with in_transaction():
-        user.password_hash = hashed
-        await user.save(update_fields=["password_hash"])
-        await SignInLink.filter(user_id=user.id).delete()
-        await sessions.end_all(user)
-        await audit.record("user.password_changed", user.name, store=user.store_id)
-        return await sessions.start(user, now, address)
-
-
 async def get(name: str) -> User:
     """The user of that name.
 
@@ -228,7 +113,7 @@ async def get(name: str) -> User:
     """
     user = await User.get_or_none(name_key=name.strip().casefold()).select_related("store")
     if user is None:
-        raise NotFoundError(f"find user {name!r}", fix="list them with `hub users list`")
+        raise _no_user(name)
     return user
 
 
@@ -237,27 +122,59 @@ async def every() -> list[User]:
     return await User.all().select_related("store").order_by("name_key")
 
 
+async def held_user(user: User, *, gone: HubError | None = None) -> User:
+    """A user's row as it is now, locked until the caller's transaction ends.
+
+    Args:
+        user: as they were read before.
+        gone: raised for somebody who was removed; None for the error that :func:`get` raises.
+    """
+    held = await User.filter(id=user.id).select_for_update(no_key=True).first()
+    if held is None:
+        raise gone or _no_user(user.name)
+    return held
+
+
+def _no_user(name: str) -> NotFoundError:
+    return NotFoundError(f"find user {name!r}", fix="list them with `hub users list`")
+
+
 async def disable(clock: Clock, user: User) -> None:
-    """Keeps somebody out from this moment on; their sessions and links end."""
+    """Keeps somebody out from this moment on; their sessions and links end.
+
+    Raises:
+        NotFoundError: they were removed meanwhile.
+    """
     async with in_transaction():
-        await User.filter(id=user.id).update(disabled_at=clock.now())
-        await SignInLink.filter(user_id=user.id).delete()
-        await sessions.end_all(user)
-        await audit.record("user.disabled", user.name, store=user.store_id)
+        held = await held_user(user)
+        await User.filter(id=held.id).update(disabled_at=clock.now())
+        await SignInLink.filter(user_id=held.id).delete()
+        await sessions.end_all(held)
+        await audit.record("user.disabled", held.name, store=held.store_id)
 
 
 async def enable(user: User) -> None:
-    """Lets somebody in again, with the password they had."""
+    """Lets somebody in again, with the password they had.
+
+    Raises:
+        NotFoundError: they were removed meanwhile.
+    """
     async with in_transaction():
-        await User.filter(id=user.id).update(disabled_at=None)
-        await audit.record("user.enabled", user.name, store=user.store_id)
+        held = await held_user(user)
+        await User.filter(id=held.id).update(disabled_at=None)
+        await audit.record("user.enabled", held.name, store=held.store_id)
 
 
 async def remove(user: User) -> None:
-    """Forgets somebody; what they did stays in the audit log under their name."""
+    """Forgets somebody; what they did stays in the audit log under their name.
+
+    Raises:
+        NotFoundError: they were removed meanwhile.
+    """
     async with in_transaction():
-        await audit.record("user.removed", user.name, store=user.store_id, before=_shown(user))
-        await User.filter(id=user.id).delete()
+        held = await held_user(user)
+        await audit.record("user.removed", held.name, store=held.store_id, before=_shown(held))
+        await User.filter(id=held.id).delete()
 
 
 def checked_name(name: str) -> str:
@@ -276,15 +193,14 @@ def checked_name(name: str) -> str:
     return name
 
 
-async def _check_free(name: str) -> None:
+async def check_free(name: str) -> None:
+    """Refuses a name that somebody has; within :func:`~hub.store.database.naming` it stays free.
+
+    Raises:
+        ConflictError: it is taken.
+    """
     if await User.exists(name_key=name.casefold()):
         raise ConflictError(f"name a user {name!r}: there is one of that name", fix="choose another name")
-
-
-def _principal(user: User, address: str) -> Principal:
-    return Principal(
-        who=user.name, source=Source.PAGE, is_admin=user.is_admin, store_id=user.store_id, address=address
-    )
 
 
 def _shown(user: User) -> dict[str, Any]:

@@ -154,7 +154,7 @@ class Engine:
 
 def engine_lock(environment: Environment) -> FileLock:
     """The lock that keeps one engine to a SQLite file."""
-    return FileLock(f"{environment.database_file}.engine.lock", timeout=0)
+    return FileLock(f"{environment.database_file}.engine.lock", timeout=0, mode=0o600)
 
 
 def is_engine_running(environment: Environment) -> bool:

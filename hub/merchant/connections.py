@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,7 +19,7 @@ from hub.merchant import reports
 from hub.merchant.stores import checked_name
 from hub.outcomes import Status
 from hub.store.accounts import hold_account
-from hub.store.database import in_transaction
+from hub.store.database import hold_key, in_transaction, naming
 from hub.store.models import Connection, Delivery, ReturnMethod, Role, Store, TimelineEntry
 from hub.store.timeline import entry, tell
 
@@ -121,12 +122,11 @@ async def add(
         pause_reason=DRAFT if is_draft else "",
         created_at=hub.clock.now(),
     )
-    row.credentials = hub.sealer.seal(as_json(credentials), row=f"connection/{row.id}")
-    async with in_transaction():
+    async with naming():
         if await Connection.exists(store_id=store.id, name_key=row.name_key):
             raise ConflictError(
                 f"add connection {name!r}: store {store.name} has one of that name",
-                fix=f"choose another name, or change it with `hub connections edit {name}`",
+                fix=f"choose another name, or change it with `hub connections edit {shlex.quote(name)}`",
             )
         twin = await Connection.get_or_none(account_key=key).select_related("store")
         if twin is not None and not is_second_allowed:
@@ -136,6 +136,8 @@ async def add(
                 fix="use that connection; if you mean it, `hub connections add` takes --allow-same-account",
             )
         row.account_key = None if twin is not None else key
+        await hold_key()
+        row.credentials = hub.sealer.seal(as_json(credentials), row=f"connection/{row.id}")
         await row.save(force_create=True)
         await _record("added", row, after=_state(connector.schema, row, hub))
     if not should_check:
@@ -187,7 +189,9 @@ async def _ask(hub: Hub, row: Connection, opened: Any) -> ConnectReport:
 async def _checked(hub: Hub, row: Connection, report: ConnectReport) -> ConnectReport:
     row.last_success_at = row.checked_at = now = hub.clock.now()
     row.connect_report = reports.as_text(report)
-    await Connection.filter(id=row.id).update(
+    # Of what was checked: a person may have changed the connection meanwhile.
+    as_checked = Connection.filter(id=row.id, settings=row.settings, credentials=row.credentials)
+    await as_checked.update(
         last_success_at=now, last_error="", checked_at=now, connect_report=row.connect_report
     )
     return report
@@ -244,6 +248,7 @@ async def edit(hub: Hub, row: Connection, values: Mapping[str, str]) -> None:
             await _prepare_anew(held, hub.clock.now())
             row.account_key, row.quota_key = (key if held.account_key is not None else None), key
         row.settings = as_json(settings)
+        await hold_key()
         row.credentials = hub.sealer.seal(as_json(credentials), row=f"connection/{row.id}")
         await row.save(update_fields=["settings", "credentials", "account_key", "quota_key"])
         old_shown, new_shown = audit.changed(before, _state(schema, row, hub))
@@ -267,7 +272,7 @@ async def _check_account_may_change(row: Connection, key: str) -> None:
             f"change the account of connection {row.name!r}: {tried} deliveries may have left a document in "
             "the old one",
             why="the hub would look for them in the new account, find nothing, and make them again",
-            fix=f"settle them first: `hub deliveries list --connection {row.name}`",
+            fix=f"settle them first: `hub deliveries list --connection {shlex.quote(row.name)}`",
         )
     if row.account_key is not None and await Connection.filter(account_key=key).exclude(id=row.id).exists():
         raise ConflictError(
@@ -289,9 +294,28 @@ async def _prepare_anew(row: Connection, now: datetime) -> None:
         await tell(delivery.rma_id, now, "delivery.prepared_anew", text)
 
 
+async def held(row: Connection) -> Connection:
+    """A connection, platform or webhook as it is now, locked until the caller's transaction ends.
+
+    Raises:
+        NotFoundError: it was removed since it was read.
+    """
+    now_is = await Connection.filter(id=row.id, removed_at__isnull=True).select_for_update().first()
+    if now_is is None:
+        raise NotFoundError(
+            f"change {row.name!r}: it was removed meanwhile", fix="look at what there is, and choose anew"
+        )
+    return now_is
+
+
 async def pause(row: Connection, reason: str) -> None:
-    """Stops sending and polling until :func:`resume`; what comes meanwhile waits."""
+    """Stops sending and polling until :func:`resume`; what comes meanwhile waits.
+
+    Raises:
+        NotFoundError: it was removed meanwhile.
+    """
     async with in_transaction():
+        await held(row)
         await Connection.filter(id=row.id).update(is_paused=True, pause_reason=reason)
         await audit.record("connection.paused", row.name, store=row.store_id, after={"reason": reason})
 
@@ -301,10 +325,14 @@ async def resume(row: Connection) -> int:
 
     Returns:
         How many deliveries wait.
+
+    Raises:
+        NotFoundError: it was removed meanwhile.
     """
     async with in_transaction():
+        now_is = await held(row)
         await Connection.filter(id=row.id).update(is_paused=False, pause_reason="")
-        before = {"reason": row.pause_reason} if row.is_paused else None
+        before = {"reason": now_is.pause_reason} if now_is.is_paused else None
         await audit.record("connection.resumed", row.name, store=row.store_id, before=before)
     return await Delivery.filter(
         connection_id=row.id, status__in=[Status.PENDING, Status.IN_DOUBT, Status.SENDING]
@@ -320,10 +348,10 @@ async def remove(hub: Hub, row: Connection) -> int:
         How many return methods that were.
 
     Raises:
-        ConflictError: deliveries still wait for it.
+        ConflictError: deliveries still wait for it. NotFoundError: it was removed meanwhile.
     """
     async with in_transaction():
-        await Connection.filter(id=row.id).select_for_update().get()
+        await held(row)
         waiting = await Delivery.filter(
             connection_id=row.id,
             status__in=[Status.PENDING, Status.SENDING, Status.IN_DOUBT],
@@ -332,7 +360,8 @@ async def remove(hub: Hub, row: Connection) -> int:
             raise ConflictError(
                 f"remove connection {row.name!r}: {waiting} deliveries still wait for it",
                 why="they would never be sent, and their customers never credited",
-                fix=f"let them finish (`hub deliveries list --connection {row.name}`), then remove it",
+                fix="let them finish, then remove it: "
+                f"`hub deliveries list --connection {shlex.quote(row.name)}` shows them",
             )
         methods = await ReturnMethod.filter(connection_id=row.id).update(connection_id=None, location_id=None)
         await _tell_unwatched(hub, row)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hub.access import audit
 from hub.errors import ConflictError, NotFoundError
 from hub.merchant.rmas import shown_time
-from hub.store.database import in_transaction
+from hub.store.database import in_transaction, naming
 from hub.store.models import ConformanceResult, DisabledConnector
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ async def disable(hub: Hub, name: str, reason: str = "") -> DisabledConnector:
         raise NotFoundError(
             f"disable connector {name!r}", why=f"installed: {known}", fix="name one of the installed ones"
         )
-    async with in_transaction():
+    async with naming():
         if await DisabledConnector.exists(name=name):
             raise ConflictError(
                 f"disable connector {name!r}: it is off already", fix=f"run `hub connectors enable {name}`"
@@ -54,12 +54,11 @@ async def enable(name: str) -> None:
     """
     async with in_transaction():
         row = await DisabledConnector.get_or_none(name=name)
-        if row is None:
+        if row is None or not await DisabledConnector.filter(name=name).delete():
             raise ConflictError(
                 f"enable connector {name!r}: nobody has disabled it",
                 fix="`hub connectors list` shows what each connector is",
             )
-        await row.delete()
         await audit.record("connector.enabled", name, store=None, before={"reason": row.reason})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from hub.dispatch.opening import view_without_calls, views
@@ -34,7 +35,7 @@ async def checked(hub: Hub, delivery: Delivery, connection: Connection, request:
         raise ConflictError(
             f"edit delivery {delivery.id}: connection {connection.name!r} is in shadow mode",
             why="it writes nothing",
-            fix=f"run `hub connections edit {connection.name} --set mode=live` first",
+            fix=f"run `hub connections edit {shlex.quote(connection.name)} --set mode=live` first",
         )
     (seen,) = await views([delivery], connection)
     answer = connector.check_edited(view, seen, request)

@@ -10,7 +10,7 @@ from hub.access import audit
 from hub.errors import ConfigError, ConflictError, NotFoundError
 from hub.inbound.signature import new_secret, parse_secret
 from hub.merchant.stores import checked_name
-from hub.store.database import in_transaction
+from hub.store.database import hold_key, in_transaction, naming
 from hub.store.models import EventSecret
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ async def add(
     """
     text = text or new_secret()
     key = parse_secret(text)
-    async with in_transaction():
+    async with naming():
         active = await every()
         taken = {row.name for row in active if row.store_id == store.id}
         name = _free_name(taken) if name is None else checked_name(name, "secret")
@@ -63,6 +63,7 @@ async def add(
                 fix="let the hub make a new one: leave --secret out",
             )
         row = EventSecret(id=hub.clock.new_id(), store=store, name=name, created_at=hub.clock.now())
+        await hold_key()
         row.secret = hub.sealer.seal(text, row=_bound(row))
         await row.save(force_create=True)
         await audit.record("event_secret.added", name, store=store.id)
@@ -82,15 +83,16 @@ async def remove(hub: Hub, store: Store, name: str) -> EventSecret:
     Raises:
         NotFoundError: there is none of that name.
     """
-    row = await EventSecret.get_or_none(store_id=store.id, name=name, removed_at__isnull=True)
-    if row is None:
-        known = ", ".join(each.name for each in await every(store)) or "none"
-        raise NotFoundError(
-            f"find event secret {name!r}", why=f"there are: {known}", fix="see `hub events secrets list`"
-        )
-    row.removed_at, row.secret = hub.clock.now(), ""
     async with in_transaction():
-        await row.save(update_fields=["removed_at", "secret"])
+        counting = EventSecret.filter(store_id=store.id, name=name, removed_at__isnull=True)
+        row = await counting.select_for_update(no_key=True).first()
+        if row is None:
+            known = ", ".join(each.name for each in await every(store)) or "none"
+            raise NotFoundError(
+                f"find event secret {name!r}", why=f"there are: {known}", fix="see `hub events secrets list`"
+            )
+        row.removed_at, row.secret = hub.clock.now(), ""
+        await EventSecret.filter(id=row.id).update(removed_at=row.removed_at, secret=row.secret)
         await audit.record("event_secret.removed", row.name, store=store.id)
     return row
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -143,11 +144,12 @@ def _problems(
     if not is_installed:
         problems.append(f"its connector {row.connector} is not installed or broken")
     if row.is_paused:
-        mend = f"once that is mended, `hub connections resume {row.name}`"
+        name = shlex.quote(row.name)
+        mend = f"once that is mended, `hub connections resume {name}`"
         if row.pause_reason == DRAFT:
             mend = (
                 "finish it under Integrations in the hub's pages, or run "
-                f"`hub connections check {row.name}`, then `hub connections resume {row.name}` to switch on"
+                f"`hub connections check {name}`, then `hub connections resume {name}` to switch on"
             )
         problems.append(f"it is paused: {row.pause_reason}; {mend}")
     if counts.get(Status.ATTENTION):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -126,7 +127,7 @@ async def restore(hub: Hub, row: Connection, version: int, *, by: str) -> Mappin
     if old is None:
         raise NotFoundError(
             f"restore version {version} of the mapping of {row.name}: there is none",
-            fix=f"list them with `hub mapping history {row.name}`",
+            fix=f"list them with `hub mapping history {shlex.quote(row.name)}`",
         )
     return await _keep(hub, row, old.text, by, "mapping.restored", told)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from hub.access import audit
@@ -9,7 +10,7 @@ from hub.errors import ConflictError, NotFoundError, UsageError
 from hub.merchant.stores import checked_name
 from hub.rma import MethodType
 from hub.routing import name_key
-from hub.store.database import in_transaction
+from hub.store.database import in_transaction, naming
 from hub.store.models import Connection, ReturnMethod
 
 if TYPE_CHECKING:
@@ -23,11 +24,11 @@ async def add(store: Store, name: str, kind: MethodType) -> ReturnMethod:
         ConflictError: the store has one of that name.
     """
     name = checked_name(name, "return method")
-    async with in_transaction():
+    async with naming():
         if await ReturnMethod.exists(store_id=store.id, name_key=name_key(name)):
             raise ConflictError(
                 f"add return method {name!r}: store {store.name} has one of that name",
-                fix=f"change it with `hub methods set {name!r}`",
+                fix=f"change it with `hub methods set {shlex.quote(name)}`",
             )
         row = await ReturnMethod.create(store=store, name=name, name_key=name_key(name), type=kind.value)
         await audit.record("method.added", name, store=store.id, after={"type": row.type})
@@ -48,7 +49,7 @@ async def get(store: Store, name: str) -> ReturnMethod:
         raise NotFoundError(
             f"find return method {name!r} of store {store.name}",
             why=f"it has: {names}",
-            fix=f"add it with `hub methods add {name!r} --type TYPE`",
+            fix=f"add it with `hub methods add {shlex.quote(name)} --type TYPE`",
         )
     return row
 
@@ -63,7 +64,7 @@ async def point_at(row: ReturnMethod, connection: Connection, location_id: str |
 
     Raises:
         UsageError: nothing is shipped with this method, so there is nothing to credit against goods.
-        ConflictError: the connection was removed meanwhile.
+        ConflictError: the connection was removed meanwhile. NotFoundError: the method was.
     """
     if row.type == MethodType.NO_SHIPMENT_REQUIRED:
         raise UsageError(
@@ -72,36 +73,69 @@ async def point_at(row: ReturnMethod, connection: Connection, location_id: str |
             fix="leave it at Do not update",
         )
     async with in_transaction():
-        # Removing a connection locks its row too: whichever comes second sees the other.
-        held = await Connection.filter(id=connection.id).select_for_update().get()
-        if held.removed_at is not None:
-            raise ConflictError(
-                f"set return method {row.name!r}: connection {connection.name!r} was removed meanwhile",
-                fix="name another one; `hub connections list` shows them",
-            )
-        before = await _state(row)
-        row.connection_id, row.location_id = connection.id, location_id
-        await _set(row, before)
+        await hold(connection, row.name)
+        await _set(row, connection.id, location_id)
+
+
+async def hold(connection: Connection, name: str) -> None:
+    """Keeps a connection that a method is to point at from being removed in the caller's transaction.
+
+    Removing one locks its row too, before those of its methods: whichever comes second sees the other.
+
+    Args:
+        connection: which.
+        name: the method's.
+
+    Raises:
+        ConflictError: the connection was removed meanwhile.
+    """
+    held = await Connection.filter(id=connection.id).select_for_update().get()
+    if held.removed_at is not None:
+        raise ConflictError(
+            f"set return method {name!r}: connection {connection.name!r} was removed meanwhile",
+            fix="name another one; `hub connections list` shows them",
+        )
 
 
 async def do_not_update(row: ReturnMethod) -> None:
-    """Makes nothing for this method's RMAs."""
+    """Makes nothing for this method's RMAs.
+
+    Raises:
+        NotFoundError: it was removed meanwhile.
+    """
     async with in_transaction():
-        before = await _state(row)
-        row.connection_id = row.location_id = None
-        await _set(row, before)
+        await _set(row, None, None)
 
 
 async def remove(row: ReturnMethod) -> None:
-    """Forgets a return method; RMAs that name it then need a person."""
+    """Forgets a return method; RMAs that name it then need a person.
+
+    Raises:
+        NotFoundError: it was removed meanwhile.
+    """
     async with in_transaction():
-        await audit.record("method.removed", row.name, store=row.store_id, before=await _state(row))
-        await row.delete()
+        held = await _held(row)
+        await audit.record("method.removed", held.name, store=held.store_id, before=await _state(held))
+        await held.delete()
 
 
-async def _set(row: ReturnMethod, before: dict[str, str | None]) -> None:
-    await row.save(update_fields=["connection_id", "location_id"])
-    await audit.record("method.set", row.name, store=row.store_id, before=before, after=await _state(row))
+async def _held(row: ReturnMethod) -> ReturnMethod:
+    """The row as it is now, locked until the caller's transaction ends."""
+    held = await ReturnMethod.filter(id=row.id).select_for_update().first()
+    if held is None:
+        raise NotFoundError(
+            f"change return method {row.name!r}: it was removed meanwhile",
+            fix="see what there is with `hub methods list`",
+        )
+    return held
+
+
+async def _set(row: ReturnMethod, connection_id: str | None, location_id: str | None) -> None:
+    held = await _held(row)
+    before = await _state(held)
+    held.connection_id, held.location_id = connection_id, location_id
+    await ReturnMethod.filter(id=held.id).update(connection_id=connection_id, location_id=location_id)
+    await audit.record("method.set", held.name, store=held.store_id, before=before, after=await _state(held))
 
 
 async def _state(row: ReturnMethod) -> dict[str, str | None]:

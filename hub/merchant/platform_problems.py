@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -38,9 +39,8 @@ def platform_problems(
     """
     problems = []
     if row.is_paused:
-        problems.append(
-            f"it is paused: {row.pause_reason}; once that is mended, `hub platforms resume {row.name}`"
-        )
+        mend = f"once that is mended, `hub platforms resume {shlex.quote(row.name)}`"
+        problems.append(f"it is paused: {row.pause_reason}; {mend}")
     spent = [each for each in used if each.free_at > now]
     if spent:
         until = max(each.free_at for each in spent)

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import json
 import secrets
+import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hub.access import audit
 from hub.dispatch.http import client_session
 from hub.dispatch.quota import Usage, usage
 from hub.dispatch.waiting import claim_in_turn
 from hub.errors import ConflictError, HubError, NotFoundError
-from hub.merchant.connections import account_key, as_json, shown_values, split_values
+from hub.merchant.connections import account_key, as_json, held, shown_values, split_values
 from hub.merchant.platform_problems import platform_problems
 from hub.merchant.stores import checked_name
 from hub.platform.returngo.config import SCHEMA
 from hub.platform.returngo.hints import PATH, hint_key
 from hub.platform.returngo.opening import open_platform, read_credentials, read_settings
-from hub.store.database import in_transaction
+from hub.store.database import hold_key, in_transaction, naming
 from hub.store.models import Connection, RmaToFetch, Role, SendingStatus, Store, UpdateSending
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import timedelta
+
+    from pydantic import BaseModel
 
     from hub.core import Hub
 
@@ -73,9 +76,8 @@ async def add(
         created_at=now,
         next_poll_at=None if should_check else now,
     )
-    row.credentials = hub.sealer.seal(as_json(credentials), row=f"connection/{row.id}")
-    row.hint_key = hint_key(read_credentials(hub, row).hint_token.get_secret_value())
-    async with in_transaction():
+    async with naming():
+        await _seal(hub, row, credentials)
         await _check_free(row)
         await row.save(force_create=True)
         await audit.record("platform.added", name, store=store.id, after=shown_values(SCHEMA, row, hub)[0])
@@ -93,11 +95,18 @@ async def add(
     return row
 
 
+async def _seal(hub: Hub, row: Connection, credentials: BaseModel) -> None:
+    """Puts credentials on a row that is not written yet, in the caller's transaction."""
+    await hold_key()
+    row.credentials = hub.sealer.seal(as_json(credentials), row=f"connection/{row.id}")
+    row.hint_key = hint_key(read_credentials(hub, row).hint_token.get_secret_value())
+
+
 async def _check_free(row: Connection) -> None:
     if await Connection.exists(store_id=row.store_id, name_key=row.name_key):
         raise ConflictError(
             f"add platform {row.name!r}: the store has one of that name",
-            fix=f"choose another name, or change it with `hub platforms edit {row.name}`",
+            fix=f"choose another name, or change it with `hub platforms edit {shlex.quote(row.name)}`",
         )
     await _check_token_free(row)
     twin = await Connection.get_or_none(account_key=row.account_key).select_related("store")
@@ -126,16 +135,18 @@ async def check(hub: Hub, row: Connection) -> None:
         ConflictError: somebody else works on it and does not finish.
     """
     async with (
-        claim_in_turn(hub, row.id, owner="check", what=f"check platform {row.name!r}") as held,
+        claim_in_turn(hub, row.id, owner="check", what=f"check platform {row.name!r}") as claimed,
         client_session(allowed=hub.environment.egress_allow) as http,
     ):
         try:
-            await open_platform(hub, row, http, held).client.list_page(rows=1)
+            await open_platform(hub, row, http, claimed).client.list_page(rows=1)
         except HubError as error:
             await Connection.filter(id=row.id).update(last_error=str(error), last_error_at=hub.clock.now())
             raise
         row.last_success_at, row.last_error = hub.clock.now(), ""
-        await row.save(update_fields=["last_success_at", "last_error"])
+        # Of what was tried: a person may have entered another key meanwhile.
+        as_tried = Connection.filter(id=row.id, settings=row.settings, credentials=row.credentials)
+        await as_tried.update(last_success_at=row.last_success_at, last_error="")
 
 
 def hint_path(hub: Hub, row: Connection) -> str:
@@ -175,28 +186,36 @@ async def edit(hub: Hub, row: Connection, values: Mapping[str, str]) -> None:
 
     An earlier ``credit_from`` has the list read again from there. What was recorded as skipped stays so.
 
+    Args:
+        hub: the hub.
+        row: which; it is changed as it stands now, and the given row with it.
+        values: by field name, as text.
+
     Raises:
         ConfigError: a value is wrong. ConflictError: the shop would be another, or the hint_token is taken.
+        NotFoundError: it was removed meanwhile.
     """
-    sealed = json.loads(hub.sealer.open(row.credentials, row=f"connection/{row.id}"))
-    credentials, settings = split_values(SCHEMA, {**json.loads(row.settings), **sealed, **values})
-    if account_key(SCHEMA, credentials, settings) != row.account_key:
-        raise ConflictError(
-            f"change platform {row.name!r}: that is another shop",
-            why="the returns taken in so far, and how far its list was read, belong to this one",
-            fix="remove it, and add the other shop",
-        )
-    before, held = shown_values(SCHEMA, row, hub)[0], read_settings(row)
-    row.settings = as_json(settings)
-    row.credentials = hub.sealer.seal(as_json(credentials), row=f"connection/{row.id}")
-    row.hint_key = hint_key(read_credentials(hub, row).hint_token.get_secret_value())
-    async with in_transaction():
+    async with naming():
+        now_is = await held(row)
+        sealed = json.loads(hub.sealer.open(now_is.credentials, row=f"connection/{row.id}"))
+        credentials, settings = split_values(SCHEMA, {**json.loads(now_is.settings), **sealed, **values})
+        if account_key(SCHEMA, credentials, settings) != now_is.account_key:
+            raise ConflictError(
+                f"change platform {row.name!r}: that is another shop",
+                why="the returns taken in so far, and how far its list was read, belong to this one",
+                fix="remove it, and add the other shop",
+            )
+        before, was = shown_values(SCHEMA, now_is, hub)[0], read_settings(now_is)
+        row.settings = as_json(settings)
+        await _seal(hub, row, credentials)
         await _check_token_free(row)
-        await row.save(update_fields=["settings", "credentials", "hint_key"])
+        changed = ("settings", "credentials", "hint_key")
+        changes: dict[str, Any] = {name: getattr(row, name) for name in changed}
         since = read_settings(row).credit_from
-        if since is not None and (held.credit_from is None or since < held.credit_from):
+        if since is not None and (was.credit_from is None or since < was.credit_from):
             # What was approved in between was never listed.
-            await Connection.filter(id=row.id).update(poll_cursor=None, next_poll_at=hub.clock.now())
+            changes |= {"poll_cursor": None, "next_poll_at": hub.clock.now()}
+        await Connection.filter(id=row.id).update(**changes)
         old, new = audit.changed(before, shown_values(SCHEMA, row, hub)[0])
         entered = {name: "entered anew" for name in SCHEMA.credentials.model_fields if name in values}
         await audit.record(
@@ -209,9 +228,12 @@ async def remove(hub: Hub, row: Connection) -> int:
 
     Returns:
         How many updates it is not told of any more.
+
+    Raises:
+        NotFoundError: it was removed meanwhile.
     """
     async with in_transaction():
-        await Connection.filter(id=row.id).select_for_update().get()
+        await held(row)
         pending = UpdateSending.filter(connection_id=row.id, status=SendingStatus.PENDING)
         untold = await pending.update(
             status=SendingStatus.SKIPPED, reason="the platform was removed", ended_at=hub.clock.now()

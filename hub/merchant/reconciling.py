@@ -5,6 +5,7 @@ Nothing here changes anything: a finding says what is so, and which command mend
 
 from __future__ import annotations
 
+import shlex
 from collections import defaultdict
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -61,7 +62,7 @@ class _Comparison:
         listed: Sequence[ListedDocument],
         sightings: Mapping[str, Sighting],
     ) -> None:
-        self._connection = connection
+        self._connection = shlex.quote(connection)
         self._ledger = ledger
         self._listed = listed
         self._sightings = sightings
@@ -114,10 +115,10 @@ class _Comparison:
 
     def _double(self, rma_id: str, entry: LedgerEntry | None, documents: tuple[str, ...]) -> Finding:
         text = f"the ERP holds {len(documents)} documents for RMA {rma_id}: {', '.join(documents)}"
-        fix = f"cancel all but one in the ERP; `hub rmas show {rma_id}` tells how they came about"
+        fix = f"cancel all but one in the ERP; {_show(rma_id)} tells how they came about"
         if entry is not None and entry.document_id in documents:
             fix = f"keep {entry.document_id}, which the hub knows, and cancel the others in the ERP; "
-            fix += f"`hub rmas show {rma_id}` tells how they came about"
+            fix += f"{_show(rma_id)} tells how they came about"
         elif entry is not None:
             fix = "cancel all but one in the ERP, then run "
             fix += f"`hub deliveries resolve {entry.delivery_id} --document ID --note TEXT` with the one kept"
@@ -157,8 +158,9 @@ class _Comparison:
             return None  # the hub is about to find it by itself
         if entry is None:
             text = f"{name} carries the mark of a delivery that this hub does not know, for RMA"
-            fix = "find out which hub made it, or whether this one was restored; "
-            fix += f"see `hub rmas show {document.rma_id}`"
+            fix = "find out which hub made it, or whether this one was restored"
+            if document.rma_id is not None:
+                fix += f"; see {_show(document.rma_id)}"
         elif entry.status is Status.DONE:
             text = f"{name} carries the hub's mark, and the ledger has document {entry.document_id} for RMA"
             fix = f"keep one of them in the ERP; see `hub deliveries show {entry.delivery_id}`"
@@ -168,7 +170,7 @@ class _Comparison:
         else:
             text = f"{name} exists, and its delivery is {entry.status} without it, for RMA"
             fix = f"if it counts, run `hub deliveries resolve {entry.delivery_id} "
-            fix += f"--document {document.document_id} --note TEXT`"
+            fix += f"--document {shlex.quote(document.document_id)} --note TEXT`"
         return Finding(
             kind=FindingKind.UNKNOWN,
             rma_id=document.rma_id,
@@ -184,7 +186,7 @@ class _Comparison:
             fix += f"see `hub deliveries show {entry.delivery_id}`"
         else:
             fix = f"if it credits this return, run `hub deliveries resolve {entry.delivery_id} --document "
-            fix += f"{document.document_id} --note TEXT`; if not, rename it in the ERP"
+            fix += f"{shlex.quote(document.document_id)} --note TEXT`; if not, rename it in the ERP"
         return Finding(
             kind=FindingKind.FOREIGN,
             rma_id=entry.rma_id,
@@ -245,6 +247,11 @@ class _Comparison:
             text=text,
             fix=fix,
         )
+
+
+def _show(rma_id: str) -> str:
+    """The command that shows an RMA, as a shell takes it whatever the platform calls the RMA."""
+    return f"`hub rmas show {'-- ' if rma_id.startswith('-') else ''}{shlex.quote(rma_id)}`"
 
 
 def _difference(entry: LedgerEntry, document: ListedDocument) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from hub.access import audit
 from hub.errors import ConflictError, NotFoundError, UsageError
-from hub.store.database import in_transaction, setting_up
+from hub.store.database import in_transaction, naming, setting_up
 from hub.store.models import NAME_LENGTH, Store
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ async def get(name: str = DEFAULT) -> Store:
         raise NotFoundError(
             f"find store {name!r}",
             why=f"there are: {known}",
-            fix=f"add it with `hub stores add {name}`" if known != "none" else "run `hub init`",
+            fix=f"add it with `hub stores add {shlex.quote(name)}`" if known != "none" else "run `hub init`",
         )
     return store
 
@@ -48,10 +49,11 @@ async def add(name: str, now: datetime, *, url: str = "", customer_support_url: 
         ConflictError: the name is taken.
     """
     name = checked_name(name, "store")
-    async with in_transaction():
+    async with naming():
         if await Store.exists(name=name):
             raise ConflictError(
-                f"add store {name!r}: there is one already", fix=f"change it with `hub stores edit {name}`"
+                f"add store {name!r}: there is one already",
+                fix=f"change it with `hub stores edit {shlex.quote(name)}`",
             )
         row = await Store.create(
             name=name, url=url, customer_support_url=customer_support_url, created_at=now
@@ -62,17 +64,17 @@ async def add(name: str, now: datetime, *, url: str = "", customer_support_url: 
 
 async def edit(name: str, *, url: str | None, customer_support_url: str | None) -> Store:
     """Changes what is given; None leaves a field as it is."""
-    store = await get(name)
-    before = _state(store)
-    if url is not None:
-        store.url = url
-    if customer_support_url is not None:
-        store.customer_support_url = customer_support_url
+    given = {"url": url, "customer_support_url": customer_support_url}
+    changes = {field: value for field, value in given.items() if value is not None}
     async with in_transaction():
-        await store.save()
-        old, new = audit.changed(before, _state(store))
-        await audit.record("store.edited", name, store=store.id, before=old, after=new)
-    return store
+        held = await Store.filter(id=(await get(name)).id).select_for_update(no_key=True).get()
+        before = _state(held)
+        if changes:
+            await Store.filter(id=held.id).update(**changes)
+        held.update_from_dict(changes)
+        old, new = audit.changed(before, _state(held))
+        await audit.record("store.edited", name, store=held.id, before=old, after=new)
+    return held
 
 
 async def every() -> list[Store]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -11,8 +12,9 @@ from yarl import URL
 from hub.access import audit
 from hub.errors import ConflictError, NotFoundError, UsageError
 from hub.inbound.signature import new_secret, parse_secret
+from hub.merchant.connections import held
 from hub.merchant.stores import checked_name
-from hub.store.database import in_transaction
+from hub.store.database import hold_key, in_transaction, naming
 from hub.store.models import Connection, Exchange, Role, SendingStatus, UpdateSending
 from hub.webhooks.message import ID_PREFIX
 from hub.webhooks.subscription import (
@@ -82,13 +84,14 @@ async def add(
         settings=Settings(url=url, events=tuple(dict.fromkeys(events)), body=body).model_dump_json(),
         created_at=now,
     )
-    row.credentials = sealed(hub, row, Credentials(secrets=(Secret(secret=secret, created_at=now),)))
-    async with in_transaction():
+    async with naming():
         if await Connection.exists(store_id=store.id, name_key=row.name_key):
             raise ConflictError(
                 f"add webhook {name!r}: store {store.name} has one of that name",
                 fix="choose another with --name",
             )
+        await hold_key()
+        row.credentials = sealed(hub, row, Credentials(secrets=(Secret(secret=secret, created_at=now),)))
         await row.save(force_create=True)
         # What stands behind the path of an address is often a key.
         after = {"url": str(URL(url).with_query(None)), "events": list(events), "body": body}
@@ -135,12 +138,13 @@ async def rotate(hub: Hub, row: Connection, secret: str | None = None) -> str:
 
     Raises:
         ConfigError: the text is no secret, or those before cannot be opened.
+        NotFoundError: it was removed meanwhile.
     """
     secret = secret or new_secret()
     parse_secret(secret)
     async with in_transaction():
-        held = await Connection.filter(id=row.id).select_for_update().get()
-        credentials = read_credentials(hub, held).rotated(secret, hub.clock.now())
+        credentials = read_credentials(hub, await held(row)).rotated(secret, hub.clock.now())
+        await hold_key()
         await Connection.filter(id=row.id).update(credentials=sealed(hub, row, credentials))
         await audit.record("webhook.secret_changed", row.name, store=row.store_id)
     return secret
@@ -149,6 +153,7 @@ async def rotate(hub: Hub, row: Connection, secret: str | None = None) -> str:
 async def pause(row: Connection) -> None:
     """Sends nothing until :func:`resume`; what comes meanwhile waits."""
     async with in_transaction():
+        await held(row)
         await Connection.filter(id=row.id).update(is_paused=True, pause_reason="a person paused it")
         await audit.record("webhook.paused", row.name, store=row.store_id)
 
@@ -157,6 +162,7 @@ async def resume(hub: Hub, row: Connection) -> int:
     """Goes on with what has piled up, at once also with what failed before. Gives how many updates wait."""
     now = hub.clock.now()
     async with in_transaction():
+        await held(row)
         # Whoever resumes has mended something: nobody waits hours for a try that was put off before.
         late = UpdateSending.filter(
             connection_id=row.id, status=SendingStatus.PENDING, next_attempt_at__gt=now
@@ -171,6 +177,7 @@ async def remove(hub: Hub, row: Connection) -> int:
     """Ends a subscription: its secrets are destroyed, its history stays. Gives how many updates it misses."""
     now = hub.clock.now()
     async with in_transaction():
+        await held(row)
         waiting = UpdateSending.filter(connection_id=row.id, status=SendingStatus.PENDING)
         missed = await waiting.update(
             status=SendingStatus.SKIPPED,
@@ -216,6 +223,7 @@ async def replay(
             fix="see them with `hub webhooks log`",
         )
     async with in_transaction():
+        await held(row)
         asked = UpdateSending.filter(connection_id=row.id)
         if ids:
             keys = {each.removeprefix(ID_PREFIX): each for each in ids}
@@ -290,15 +298,14 @@ async def standing(hub: Hub, row: Connection) -> Standing:
     failed = await mine.filter(status=SendingStatus.FAILED, ended_at__gte=counts_from).count()
     problems = []
     if row.is_paused:
-        problems.append(
-            f"it is paused: {row.pause_reason}; once that is mended, `hub webhooks resume {row.name}`"
-        )
+        mend = f"once that is mended, `hub webhooks resume {shlex.quote(row.name)}`"
+        problems.append(f"it is paused: {row.pause_reason}; {mend}")
     elif row.last_error:
         problems.append(f"its last call failed: {row.last_error}")
     if failed:
         problems.append(
             f"{failed} updates were given up in the last {FAILED_COUNTS_FOR.days} days: run "
-            f"`hub webhooks replay {row.name} --failed`"
+            f"`hub webhooks replay {shlex.quote(row.name)} --failed`"
         )
     return Standing(
         pending=await waiting.count(),

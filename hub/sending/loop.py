@@ -167,16 +167,17 @@ class _Try:
     async def _pause(self, error: HubError) -> None:
         """The update stays due, and goes when a person resumes the receiver."""
         reason = str(error)
-        health = {
-            "is_paused": True,
-            "pause_reason": reason,
-            "last_error": reason,
-            "last_error_at": self._hub.clock.now(),
-        }
-        await self._write({"reason": reason}, health)
+        health = {"last_error": reason, "last_error_at": self._hub.clock.now()}
+        await self._write({"reason": reason}, health, pause_reason=reason)
 
     async def _write(
-        self, changes: dict[str, object], health: dict[str, object], kind: str = "", story: str = ""
+        self,
+        changes: dict[str, object],
+        health: dict[str, object],
+        kind: str = "",
+        story: str = "",
+        *,
+        pause_reason: str = "",
     ) -> None:
         async with in_transaction():
             await self._claim.check()
@@ -185,7 +186,12 @@ class _Try:
                 id=self._sending.id, status=SendingStatus.PENDING, attempts=self._sending.attempts
             )
             is_ours = await mine.update(**changes)
-            await Connection.filter(id=self._row.id).update(**health)
+            receiver = Connection.filter(id=self._row.id)
+            await receiver.update(**health)
+            if pause_reason:
+                # A person may have entered another key meanwhile, and it was not that one that was refused.
+                as_opened = receiver.filter(settings=self._row.settings, credentials=self._row.credentials)
+                await as_opened.update(is_paused=True, pause_reason=pause_reason)
             if is_ours and story:
                 await tell(self._sending.rma_id, self._hub.clock.now(), kind, story)
             reach(CrashPoint.SENDING_RECORD_BEFORE_COMMIT)

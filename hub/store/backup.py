@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from hub.errors import ConfigError, ConflictError, NotFoundError
 from hub.store import migrations
 from hub.store.mark import mark_of
+from hub.store.modes import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,7 +123,7 @@ def put_back(environment: Environment, source: Path, now: datetime) -> Path | No
     beside = database.with_name(f"{database.name}.restoring")
     with _errors(f"restore {source}"):
         _check(source)
-        database.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(database.parent)
         beside.unlink(missing_ok=True)
         _copy(source, beside, mode="ro")
         try:

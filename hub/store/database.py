@@ -18,6 +18,7 @@ from tortoise.transactions import in_transaction
 from hub.errors import ConfigError
 from hub.store import migrations
 from hub.store.mark import mark_new
+from hub.store.modes import make_database, make_folder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -34,16 +35,23 @@ POSTGRES = {"maxsize": 10, "timeout": 10.0, "command_timeout": 60.0}
 vanished without a word must not hold anyone up for ever."""
 SETUP_LOCK = 7_261_953_002
 """Of PostgreSQL's advisory locks: one process at a time sets the database up."""
+NAME_LOCK = 7_261_953_003
+"""Another: one transaction at a time gives a name."""
+KEY_LOCK = 7_261_953_004
+"""Another: held by whoever seals, and waited for by whoever changes the key."""
 
 __all__ = [
     "APP",
     "client",
     "configuration",
+    "hold_key",
     "in_transaction",
     "migrate",
+    "naming",
     "open_database",
     "pending_migrations",
     "setting_up",
+    "wait_for_sealers",
 ]
 
 
@@ -154,10 +162,43 @@ async def setting_up() -> AsyncIterator[BaseDBAsyncClient]:
     For what two processes that start at once must not both do. The lock ends with the transaction, so also
     with a process that dies.
     """
+    async with _one_at_a_time(SETUP_LOCK) as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def naming() -> AsyncIterator[BaseDBAsyncClient]:
+    """A transaction in which nobody else gives a name: one that it finds free is free until it ends.
+
+    For whatever must be there once, and is looked for before it is made. Take it before any row is locked.
+    """
+    async with _one_at_a_time(NAME_LOCK) as connection:
+        yield connection
+
+
+async def hold_key() -> None:
+    """Keeps a change of the key waiting until the caller's transaction ends.
+
+    Called before something is sealed, in the transaction that stores it and after the locks of its rows.
+    Otherwise it could be sealed with the old key, and stored once the change has looked for such texts.
+    """
+    connection = client()
+    if connection.capabilities.dialect == "postgres":
+        await connection.execute_query(f"SELECT pg_advisory_xact_lock_shared({KEY_LOCK})")
+
+
+async def wait_for_sealers() -> None:
+    """Waits until every transaction that called :func:`hold_key` before has ended."""
+    async with _one_at_a_time(KEY_LOCK):
+        pass
+
+
+@asynccontextmanager
+async def _one_at_a_time(lock: int) -> AsyncIterator[BaseDBAsyncClient]:
     async with in_transaction() as connection:
         # SQLite's transactions hold the write lock from the start.
         if connection.capabilities.dialect == "postgres":
-            await connection.execute_query(f"SELECT pg_advisory_xact_lock({SETUP_LOCK})")
+            await connection.execute_query(f"SELECT pg_advisory_xact_lock({lock})")
         yield connection
 
 
@@ -204,8 +245,9 @@ async def open_database(
     """
     if environment.is_sqlite:
         with _database_errors(environment):
-            environment.database_file.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(environment.database_file.parent)
             mark_new(environment.database_file)
+            make_database(environment.database_file)
     async with TortoiseContext() as context:
         with _database_errors(environment):
             await context.init(config=configuration(environment, is_patient=is_patient))

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from hub.access import sessions, users
+from hub.access import sessions, sign_in
 from hub.errors import AccessError, ConflictError, UsageError
 from hub.merchant.rmas import shown_time
 from hub.web import guard
@@ -59,7 +59,7 @@ async def login(request: web.Request) -> web.Response:
     form = await request.post()
     name, onward = str(form.get("name", "")), _next(str(form.get("next", "")))
     try:
-        _, secret = await users.sign_in(
+        _, secret = await sign_in.sign_in(
             request.app[HUB].clock,
             request.app[PASSWORDS],
             name=name,
@@ -83,7 +83,7 @@ async def logout(request: web.Request) -> web.Response:
 
 async def show_welcome(request: web.Request) -> web.Response:
     """The form for a name and a first password; looking at it does not use the link up."""
-    user = await users.invited(request.match_info["link"], request.app[HUB].clock.now())
+    user = await sign_in.invited(request.match_info["link"], request.app[HUB].clock.now())
     return render(request, "welcome.html", name=user.name, error=None)
 
 
@@ -92,7 +92,7 @@ async def welcome(request: web.Request) -> web.Response:
     form = await request.post()
     name = str(form.get("name", ""))
     try:
-        _, secret = await users.welcome(
+        _, secret = await sign_in.welcome(
             request.app[HUB].clock,
             request.app[PASSWORDS],
             request.match_info["link"],
@@ -116,7 +116,7 @@ async def change_password(request: web.Request) -> web.Response:
     """Changes the password, and signs the user out everywhere else."""
     form = await request.post()
     try:
-        secret = await users.change_password(
+        secret = await sign_in.change_password(
             request.app[HUB].clock,
             request.app[PASSWORDS],
             request[SESSION].user,

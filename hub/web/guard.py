@@ -25,6 +25,7 @@ from hub.store.models import Store
 from hub.store.people import Session, Source
 from hub.web import arrival
 from hub.web.problems import RequestError
+from hub.web.segments import unmark
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -136,6 +137,7 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Lets a request through when it brings what its route needs."""
     if request.match_info.http_exception is not None:
         return await handler(request)  # there is no such route
+    unmark(request.match_info)
     need = need_of(request)
     match need:
         case None:
@@ -182,7 +184,12 @@ async def _api(request: web.Request, handler: Handler, need: Need) -> web.Stream
             fix=f"make another one with `hub tokens add NAME --scope {need}`",
         )
     who = Principal(
-        who=row.name, source=Source.API, store_id=row.store_id, scopes=scopes, address=address_of(request)
+        who=row.name,
+        source=Source.API,
+        store_id=row.store_id,
+        scopes=scopes,
+        address=address_of(request),
+        token_id=row.id,
     )
     request[PRINCIPAL] = who
     return await _as(who, request, handler)
@@ -212,6 +219,8 @@ async def _page(request: web.Request, handler: Handler, need: Need) -> web.Strea
         is_admin=session.user.is_admin,
         store_id=session.user.store_id,
         address=address_of(request),
+        user_id=session.user.id,
+        session_id=session.id,
     )
     request[PRINCIPAL], request[SESSION], request[FORM_SECRET] = who, session, secret
     if need is Need.ADMIN and not who.is_admin:

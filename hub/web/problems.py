@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 from aiohttp import web
-from tortoise.exceptions import DBConnectionError, OperationalError, ValidationError
+from tortoise.exceptions import DBConnectionError, IntegrityError, OperationalError, ValidationError
 
 from hub.errors import (
     AccessError,
@@ -38,6 +38,7 @@ PAGE = "/docs/errors.md"
 """Where each code has its heading. A name within the hub's sources: no server answers there."""
 DATABASE_REST = timedelta(seconds=10)
 """After how long a caller is asked to come again when the database takes nothing."""
+COLLISION_REST = timedelta(seconds=1)
 LONGEST_REASON = 200
 
 log = structlog.get_logger()
@@ -75,6 +76,17 @@ def database_unavailable() -> RequestError:
         why="it takes nothing now; nothing half done was kept",
         fix="send the same again later",
         retry_after=DATABASE_REST,
+    )
+
+
+def collided() -> RequestError:
+    """409: a change cannot be beside another one that was made at the same moment."""
+    return RequestError(
+        "make the change: another one came first, at the same moment",
+        status=HTTPStatus.CONFLICT,
+        why="the two cannot both be; nothing of this one was kept",
+        fix="send the same again: then it is answered by what there is now",
+        retry_after=COLLISION_REST,
     )
 
 
@@ -133,6 +145,10 @@ async def errors_as_problems(request: web.Request, handler: Handler) -> web.Stre
         log.warning("a text does not fit its column", **told, reason=str(error)[:LONGEST_REASON])
         what = "read the request: a text in it is longer than any that is kept there"
         return problem(UsageError(what, fix="shorten it"))
+    except IntegrityError as error:
+        # Every change looks for what is in its way first: only one at the same moment gets past that.
+        log.warning("a change collided with another", **told, reason=str(error)[:LONGEST_REASON])
+        return problem(collided())
     except (OperationalError, DBConnectionError, sqlite3.Error, OSError) as error:
         log.exception("the database did not serve a request", **told, error=str(error))
         return problem(database_unavailable())

@@ -13,7 +13,7 @@ from aiohttp import web
 from tortoise.exceptions import BaseORMException
 
 from hub.engine.embedded import running_engine
-from hub.errors import ConflictError
+from hub.errors import ConfigError, ConflictError
 from hub.inbound.event import MAX_BYTES
 from hub.store.database import client, pending_migrations
 from hub.web import accounts, api, events, guard, hints, pages
@@ -72,6 +72,9 @@ def make_app(hub: Hub, *, is_local: bool, ring: Callable[[], None] = lambda: Non
             log.warning("the database does not answer", error=str(error))
             told = {"status": "unready", "reason": "the database does not answer; the log says why"}
             return web.json_response(told, status=503)
+        except ConfigError as error:
+            # Another version of the hub has brought the database further than this one knows.
+            return web.json_response({"status": "unready", "reason": error.what}, status=503)
         if pending:
             return web.json_response({"status": "unready", "reason": "migrations are missing"}, status=503)
         return web.json_response({"status": "ready"})

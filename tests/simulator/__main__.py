@@ -58,7 +58,7 @@ def _one(seed: int) -> int:
 
 
 def _show(name: str, first: int) -> int:
-    """Tells seeds that show a broken hub, and how long each of them takes: a quick one is the best to name."""
+    """Tells seeds that show a broken hub, and how long each takes: a quick one is the best to name."""
     variant = next(each for each in VARIANTS if each.name == name)
     concerned = (seed for seed in itertools.count(first) if variant.concerns(draw(seed)))
     origin().renew()

@@ -1,4 +1,4 @@
-"""Runs a command on a machine that is busy: ``python -m tests.support.busy pytest -q``, or `make test-busy`."""
+"""Runs a command on a busy machine: ``python -m tests.support.busy pytest -q``, or `make test-busy`."""
 
 from __future__ import annotations
 

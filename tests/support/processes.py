@@ -99,7 +99,7 @@ class Home:
                 stdin=end,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                timeout=ENDS_WITHIN_S,
+                timeout=LONGEST_S,
                 check=False,
             )
         finally:

@@ -202,6 +202,10 @@ async def failed(hub: Hub, opened: OpenedPlatform, error: HubError) -> None:
         wait = max(wait, min(error.retry_after, RETRY_AFTER_LONGEST))
     why = f"{error}; the hub goes on at {now + wait:%Y-%m-%d %H:%M} UTC"
     changes: dict[str, object] = {"last_error": why, "last_error_at": now, "next_poll_at": now + wait}
+    mine = Connection.filter(id=opened.row.id)
     if isinstance(error, AuthError):
-        changes |= {"last_error": str(error), "is_paused": True, "pause_reason": str(error)}
-    await Connection.filter(id=opened.row.id).update(**changes)
+        changes["last_error"] = str(error)
+        # A person may have entered another key meanwhile, and it was not that one that was refused.
+        as_opened = mine.filter(settings=opened.row.settings, credentials=opened.row.credentials)
+        await as_opened.update(is_paused=True, pause_reason=str(error))
+    await mine.update(**changes)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from hub.dispatch.http import client_session
 from hub.dispatch.work import poll_now
@@ -14,6 +13,7 @@ from hub.merchant import connections, health, shown
 from hub.web.api.models import connections as models
 from hub.web.api.routing import Reply, Route, locked, page, tag
 from hub.web.guard import Need
+from hub.web.segments import segment
 
 if TYPE_CHECKING:
     from hub.store.models import Connection
@@ -53,9 +53,7 @@ async def add_connection(call: Call, _: None) -> Reply:
         "notes": list(added.notes),
         "check": shown.report(added.report),
     }
-    return Reply(
-        value=value, tag=tag_of(added.row), location=f"/v1/connections/{quote(added.row.name, safe='')}"
-    )
+    return Reply(value=value, tag=tag_of(added.row), location=f"/v1/connections/{segment(added.row.name)}")
 
 
 async def show_connection(call: Call, row: Connection) -> Reply:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from hub.errors import ConflictError, NotFoundError, UsageError
 from hub.merchant import connections, methods, shown
 from hub.rma import MethodType
-from hub.store.database import in_transaction
+from hub.store.database import in_transaction, naming
 from hub.web.api.models import methods as models
 from hub.web.api.routing import Reply, Route, locked, page, tag
 from hub.web.guard import Need
@@ -57,7 +58,9 @@ async def set_method(call: Call, found: ReturnMethod | str) -> Reply:
             fix="give the connection too, or leave the location out",
         )
     target = await connections.get(call.store, given.connection) if given.connection is not None else None
-    async with in_transaction():
+    async with naming() if isinstance(found, str) else in_transaction():
+        if target is not None:
+            await methods.hold(target, found if isinstance(found, str) else found.name)
         row = await _made(call, found, given) if isinstance(found, str) else found
         async with locked(row) as held:
             _check_type(held, given)
@@ -76,6 +79,8 @@ async def remove_method(_: Call, row: ReturnMethod) -> Reply:
 
 
 async def _made(call: Call, name: str, given: models.ReturnMethodSet) -> ReturnMethod:
+    with contextlib.suppress(NotFoundError):
+        return await methods.get(call.store, name)  # another request has made it since it was looked for
     if "If-Match" in call.request.headers:
         raise NotFoundError(
             f"find return method {name!r}: there is none", fix="leave If-Match out to make it"

@@ -172,7 +172,7 @@ def handler_of(route: Route, ring: Callable[[], None]) -> Handler:
         if key is None or not route.takes_key:
             return await act()
         what = f"{request.method} {request.path_qs}\n".encode() + raw
-        return await once(call.hub.clock, call.who.who, key, what, act)
+        return await once(call.hub.clock, call.who.token_id or "", key, what, act)
 
     return handle
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from hub.merchant import shown, webhooks
 from hub.web.api.models import webhooks as models
 from hub.web.api.routing import Reply, Route, page
 from hub.web.guard import Need
+from hub.web.segments import segment
 
 if TYPE_CHECKING:
     from hub.store.models import Connection
@@ -43,7 +43,7 @@ async def add_webhook(call: Call, _: None) -> Reply:
         secret=given.secret,
     )
     made = await show_webhook(call, row)
-    return Reply(value=made.value, location=f"/v1/webhooks/{quote(row.name, safe='')}")
+    return Reply(value=made.value, location=f"/v1/webhooks/{segment(row.name)}")
 
 
 async def show_webhook(call: Call, row: Connection) -> Reply:

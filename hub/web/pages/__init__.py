@@ -35,6 +35,7 @@ from hub.web.guard import (
 )
 from hub.web.pages import words
 from hub.web.problems import CONTENT_TYPE
+from hub.web.segments import segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -109,7 +110,7 @@ def _templates() -> jinja2.Environment:
     )
     environment.filters |= {"ago": _ago, "exact": words.exact, "iso": words.iso, "sentence": words.sentence}
     environment.filters |= {"counted": words.counted, "span": words.span, "address": words.address}
-    environment.filters |= {"update_kind": words.update_kind, "segment": words.segment, "advice": _advice}
+    environment.filters |= {"update_kind": words.update_kind, "segment": segment, "advice": _advice}
     return environment
 
 
@@ -128,7 +129,7 @@ def render(
         "form_field": FORM_FIELD,
         "form_token": form_token(secret) if secret else "",
         "who": request.get(PRINCIPAL),
-        "path": request.path,
+        "path": request.rel_url.raw_path,
         "here": request.path_qs,
         "link": _linker(request),
         "now": request.app[HUB].clock.now(),

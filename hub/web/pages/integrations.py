@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from aiohttp import web
 
@@ -17,6 +16,7 @@ from hub.web.guard import HUB, Need, store_of
 from hub.web.pages import done, fields, show
 from hub.web.pages.words import counted
 from hub.web.problems import status_of
+from hub.web.segments import segment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +51,7 @@ def add_to(app: web.Application) -> None:
 
 def place_of(row: Connection, page: str = "") -> str:
     """The address of a connection's page, or of a page under it."""
-    return f"/integrations/{quote(row.name, safe='')}{page and '/'}{page}"
+    return f"/integrations/{segment(row.name)}{page and '/'}{page}"
 
 
 async def connection_of(request: web.Request) -> Connection:
@@ -220,7 +220,9 @@ async def try_it(request: web.Request) -> web.Response:
         rma_id = await trial.send_trial(request.app[HUB], await store_of(request), row)
     except HubError as error:
         return await _shown(request, row, error)
-    return done(request, f"/returns/{rma_id}", "An invented return was approved. Watch what becomes of it.")
+    return done(
+        request, f"/returns/{segment(rma_id)}", "An invented return was approved. Watch what becomes of it."
+    )
 
 
 async def show_remove(request: web.Request) -> web.Response:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import structlog
 from aiohttp import web
 
+from hub.access.principal import acting
 from hub.errors import HubError, NotFoundError
 from hub.web import guard
 from hub.web.guard import HUB, Need, store_of
@@ -76,7 +77,7 @@ def start(
     work: Callable[[Job], Awaitable[None]],
     **what: Any,
 ) -> Job:
-    """Starts a job in the name of whoever asks.
+    """Starts a job in the name of whoever asks; it goes on when they sign out, and not when they are removed.
 
     Args:
         request: the request.
@@ -87,9 +88,12 @@ def start(
     hub, jobs = request.app[HUB], request.app[_JOBS]
     job = Job(id=hub.clock.new_id(), store_id=store.id, **what)
 
+    who = replace(guard.principal(request), session_id=None)
+
     async def run() -> None:
         try:
-            await work(job)
+            with acting(who):
+                await work(job)
         except HubError as error:
             job.error = error
         except Exception:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from aiohttp import web
 
@@ -15,6 +14,7 @@ from hub.web.guard import HUB, Need, see_other, store_of
 from hub.web.pages import done, link_of, show
 from hub.web.pages.wizard import METHOD_TYPES, method_type
 from hub.web.problems import status_of
+from hub.web.segments import segment
 
 if TYPE_CHECKING:
     from hub.core import Hub
@@ -40,7 +40,7 @@ def add_to(app: web.Application) -> None:
 
 
 def _place_of(row: ReturnMethod) -> str:
-    return f"{ALL}/{quote(row.name, safe='')}"
+    return f"{ALL}/{segment(row.name)}"
 
 
 async def show_first(request: web.Request) -> web.Response:

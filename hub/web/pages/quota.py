@@ -17,6 +17,7 @@ from hub.web.guard import HUB, Need, store_of
 from hub.web.pages import done, jobs, show
 from hub.web.pages.returns import day_of
 from hub.web.problems import status_of
+from hub.web.segments import segment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,6 +130,6 @@ async def start_reconcile(request: web.Request) -> web.Response:
         work,
         title=f"Compare {row.name} with the hub",
         template="jobs/reconcile.html",
-        back=(f"/reconcile/{row.name}", "Compare again"),
+        back=(f"/reconcile/{segment(row.name)}", "Compare again"),
     )
     return done(request, f"/jobs/{job.id}")

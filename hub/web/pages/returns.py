@@ -19,6 +19,7 @@ from hub.web.pages import done, show
 from hub.web.pages.standing import standing
 from hub.web.pages.words import pretty
 from hub.web.problems import status_of
+from hub.web.segments import segment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -280,4 +281,4 @@ async def _as_seen(rma: Rma, form: Mapping[str, object]) -> Delivery:
 
 
 def _path(rma: Rma) -> str:
-    return f"/returns/{rma.rma_id}"
+    return f"/returns/{segment(rma.rma_id)}"

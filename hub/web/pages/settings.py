@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from aiohttp import web
 
@@ -15,6 +14,7 @@ from hub.web.guard import HUB, Need, store_of
 from hub.web.pages import done, show
 from hub.web.pages.words import counted
 from hub.web.problems import status_of
+from hub.web.segments import segment
 from hub.webhooks.message import ID_PREFIX
 from hub.webhooks.subscription import Body, read_credentials, read_settings
 from hub.webhooks.work import send_test
@@ -121,7 +121,7 @@ async def _hook(request: web.Request) -> Connection:
 
 
 def _place_of(row: Connection) -> str:
-    return f"/settings/webhooks/{quote(row.name, safe='')}"
+    return f"/settings/webhooks/{segment(row.name)}"
 
 
 async def show_hook(request: web.Request) -> web.Response:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from aiohttp import web
 
@@ -18,6 +17,7 @@ from hub.web.pages import done, fields, show
 from hub.web.pages.integrations import PAUSED_BY_PERSON, check_typed
 from hub.web.pages.words import counted
 from hub.web.problems import status_of
+from hub.web.segments import segment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +48,7 @@ def add_to(app: web.Application) -> None:
 
 def place_of(row: Connection, page: str = "") -> str:
     """The address of a platform's page, or of a page under it."""
-    return f"/sources/{quote(row.name, safe='')}{page and '/'}{page}"
+    return f"/sources/{segment(row.name)}{page and '/'}{page}"
 
 
 async def _source(request: web.Request) -> Connection:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from dataclasses import dataclass
 from datetime import UTC
+from html import unescape
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from markupsafe import Markup, escape
 
 from hub.telling import UpdateKind
+from hub.web.segments import segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +25,9 @@ _STEPS = ((120, 1, "seconds"), (7_200, 60, "minutes"), (172_800, 3_600, "hours")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 _LONGEST_ADDRESS = 110
 _CODE = re.compile(r"`([^`]+)`")
+_QUOTED = "&#39;(?:(?!&#39;)[^<])*&#39;"
+_NAME = rf"(?P<name>[\w.@:/=%+,-]+|{_QUOTED}(?:&#34;&#39;&#34;{_QUOTED})*)"
+"""A name in a command that was escaped: plain, or as :func:`shlex.quote` has it."""
 
 
 def ago(at: datetime, now: datetime) -> str:
@@ -74,11 +80,12 @@ class _Button:
 
     def told(self, match: re.Match[str], link: Callable[[str], str]) -> str:
         verb = self.verb.capitalize() if match[0].startswith("Run") else self.verb
-        name = match.groupdict().get("name", "")
-        text = self.text.format(name=name)
+        # As a shell would take it, and as the sentence was before it was escaped.
+        (name,) = shlex.split(unescape(match.groupdict().get("name", ""))) or [""]
+        text = self.text.format(name=escape(name))
         if not self.path:
             return f"{verb} {text}"
-        return f'{verb} <a href="{escape(link(self.path.format(name=quote(name))))}">{text}</a>'
+        return f'{verb} <a href="{escape(link(self.path.format(name=segment(name))))}">{text}</a>'
 
 
 def _commands(pattern: str) -> re.Pattern[str]:
@@ -95,32 +102,32 @@ _AS_BUTTONS = (
     (_commands("methods"), _Button("open", "Settings, Return methods", "/settings/methods")),
     (_commands("events secrets"), _Button("open", "Settings, Events and webhooks", "/settings/events")),
     (
-        _commands(r"webhooks resume (?P<name>[\w.-]+)"),
+        _commands(rf"webhooks resume {_NAME}"),
         _Button("press", "“Resume” at {name}", "/settings/webhooks/{name}"),
     ),
     (
-        _commands(r"webhooks replay (?P<name>[\w.-]+)"),
+        _commands(rf"webhooks replay {_NAME}"),
         _Button("press", "“Send what was given up again” at {name}", "/settings/webhooks/{name}"),
     ),
     (
-        _commands(r"connections resume (?P<name>[\w.-]+)"),
+        _commands(rf"connections resume {_NAME}"),
         _Button("press", "“Resume” at {name}", "/integrations/{name}"),
     ),
     (
-        _commands(r"platforms resume (?P<name>[\w.-]+)"),
+        _commands(rf"platforms resume {_NAME}"),
         _Button("press", "“Resume” at {name}", "/sources/{name}"),
     ),
     (
-        _commands(r"platforms \w+ (?P<name>[\w.-]+)"),
+        _commands(rf"platforms \w+ {_NAME}"),
         _Button("open", "Integrations, {name}", "/sources/{name}"),
     ),
     (_commands(r"platforms \w+"), _Button("open", "Integrations", "/integrations")),
     (
-        _commands(r"poll (?P<name>[\w.-]+)"),
+        _commands(rf"poll {_NAME}"),
         _Button("press", "“Ask for received goods now” at {name}", "/integrations/{name}"),
     ),
     (
-        _commands(r"(?:connections|mapping) \w+ (?P<name>[\w.-]+)"),
+        _commands(rf"(?:connections|mapping) \w+ {_NAME}"),
         _Button("open", "Integrations, {name}", "/integrations/{name}"),
     ),
 )
@@ -179,8 +186,3 @@ def update_kind(kind: str) -> str:
         UpdateKind.VALIDATION_CLEARED: "The goods need nobody any more",
     }
     return words.get(kind, kind)
-
-
-def segment(text: str) -> str:
-    """A name as one part of a path."""
-    return quote(text, safe="")

@@ -173,6 +173,26 @@ def test_every_column_that_the_code_seals_is_in_the_list() -> None:
     assert nouns == {each.noun for each in keys.SEALED}
 
 
+def test_whatever_is_sealed_keeps_a_change_of_the_key_waiting() -> None:
+    sealing, holding = set[str](), set[str]()
+    for path in Path(hub.__file__).parent.rglob("*.py"):
+        if path.name in {"sealing.py", "keys.py"}:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.AsyncFunctionDef):
+                called = [_name_of(each.func) for each in ast.walk(node) if isinstance(each, ast.Call)]
+                if {"seal", "sealed"} & set(called):
+                    sealing.add(f"{path.stem}.{node.name}")
+                if "hold_key" in called:
+                    holding.add(f"{path.stem}.{node.name}")
+    assert sealing == holding
+    assert len(sealing) > 4
+
+
+def _name_of(called: ast.expr) -> str:
+    return called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+
+
 def _sealed_in(tree: ast.Module) -> Iterator[str]:
     """What comes before the slash of each text that something is bound to when it is sealed."""
     functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}

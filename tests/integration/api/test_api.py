@@ -14,11 +14,15 @@ from hub.inbound.signature import new_secret
 from hub.mapping.exact_json import write_json
 from hub.merchant import platforms, stores
 from hub.platform.returngo.opening import read_credentials
-from hub.store.models import Connection, Delivery
+from hub.store.models import Connection, Delivery, ReturnMethod
+from hub.store.people import AuditEntry
+from hub.web.segments import segment
+from tests.integration.api.conftest import open_program
 from tests.support.documents import rma, unit
 from tests.support.processes import Home
 
 if TYPE_CHECKING:
+    from hub.environment import Environment
     from tests.integration.api.program import Program
 
 KIND = "rma.validation.cleared"
@@ -212,6 +216,37 @@ async def test_a_return_method_is_made_and_pointed_elsewhere(api: Program) -> No
     # Nothing is half made: the type stands for it, and the connection is not there.
     other = await api.ask("PUT", "/v1/return-methods/X", {"type": "ship_with_any_carrier", "connection": "?"})
     assert (other.status, (await api.ask("GET", "/v1/return-methods/X")).status) == (404, 404)
+
+
+async def test_a_return_method_that_many_put_at_one_moment_is_made_once(migrated: Environment) -> None:
+    async with open_program(migrated) as api:
+        body = {"type": "ship_with_any_carrier", "connection": "main", "location": "3"}
+        puts = [api.ask("PUT", "/v1/return-methods/By%20courier", body) for _ in range(10)]
+        assert [told.status for told in await asyncio.gather(*puts)] == [200] * 10
+        assert await ReturnMethod.filter(name="By courier").count() == 1
+        assert await AuditEntry.filter(action="method.added", target="By courier").count() == 1
+        deletes = [api.ask("DELETE", "/v1/return-methods/By%20courier") for _ in range(10)]
+        assert sorted(told.status for told in await asyncio.gather(*deletes)) == [200] + [404] * 9
+
+
+async def test_an_id_is_one_part_of_a_path_whatever_it_is_made_of(api: Program) -> None:
+    for number, name in enumerate(("R/1", "a?b#c", "..", "100%", "x y")):
+        await api.stage.submit(rma(name, unit(number)))
+        assert (await api.get(f"/v1/rmas/{segment(name)}"))["rma_id"] == name
+        body = {"type": "ship_with_any_carrier", "connection": "main"}
+        assert (await api.ask("PUT", f"/v1/return-methods/{segment(name)}", body)).json["name"] == name
+        made = await api.ask(
+            "POST",
+            "/v1/connections",
+            {
+                "connector": "cin7_omni",
+                "name": name,
+                "settings": {"base_url": "http://127.0.0.1:9/api"},
+                "credentials": {"username": f"user {number}", "api_key": "x"},
+                "check": False,
+            },
+        )
+        assert (await api.get(made.headers["Location"]))["name"] == name
 
 
 async def test_what_needs_a_person_is_retried_edited_and_resolved(api: Program) -> None:

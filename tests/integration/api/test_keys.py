@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import web
 
+from hub.access import api_tokens
 from hub.access.principal import Scope
 from hub.core import open_hub
 from hub.errors import ConflictError
+from hub.merchant import stores
 from hub.store.models import Connection
 from hub.store.people import AuditEntry, KeptAnswer
 from hub.web.api.idempotency import KEPT_FOR, LONGEST, once
@@ -63,6 +66,48 @@ async def test_a_connection_is_made_once_however_often_it_is_asked_for(api: Prog
     program = await api.other(Scope.WRITE)
     assert (await program.ask("POST", "/v1/connections", body, Idempotency_Key="k-1")).status == 409
     assert "canary-key-1" not in str(await KeptAnswer.all().values())
+
+
+async def test_a_key_of_a_token_that_was_revoked_is_none_of_a_new_token_of_its_name(api: Program) -> None:
+    store, clock = api.stage.store, api.stage.hub.clock
+    first = await api.other(Scope.WRITE, store=store, name="warehouse")
+    asked = await new_connection("other")
+    made = await first.ask("POST", "/v1/connections", asked, Idempotency_Key="k-1")
+    again = await first.ask("POST", "/v1/connections", asked, Idempotency_Key="k-1")
+    assert (made.status, again.headers["Idempotent-Replayed"]) == (201, "true")
+    await api_tokens.revoke(clock, "warehouse")
+    second = await api.other(Scope.WRITE, store=await stores.add("outlet", clock.now()), name="warehouse")
+    told = await second.ask("POST", "/v1/connections", asked, Idempotency_Key="k-1")
+    # Carried out for its own store, whatever comes of it.
+    assert "Idempotent-Replayed" not in told.headers
+    assert await KeptAnswer.all().count() == (2 if told.status == 201 else 1)
+
+
+async def test_one_who_took_too_long_does_not_answer_for_who_came_after(api: Program) -> None:
+    clock, time = api.stage.hub.clock, _time(api)
+
+    async def answer(text: str) -> web.Response:
+        return web.Response(text=text)
+
+    for fails in (False, True):
+        begun, may_end = asyncio.Event(), asyncio.Event()
+
+        async def be_late(begun: asyncio.Event, may_end: asyncio.Event, *, fails: bool) -> web.Response:
+            begun.set()
+            await may_end.wait()
+            if fails:
+                raise ConflictError("do it")
+            return await answer("late")
+
+        act = partial(be_late, begun, may_end, fails=fails)
+        late = asyncio.ensure_future(once(clock, "who", f"key-{fails}", b"", act))
+        await begun.wait()
+        time.set_forward(LONGEST)
+        assert (await once(clock, "who", f"key-{fails}", b"", lambda: answer("second"))).text == "second"
+        may_end.set()
+        await asyncio.gather(late, return_exceptions=True)
+        again = await once(clock, "who", f"key-{fails}", b"", lambda: answer("third"))
+        assert (again.text, "Idempotent-Replayed" in again.headers) == ("second", True)
 
 
 async def test_what_was_refused_leaves_its_key_free(api: Program) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -107,3 +108,23 @@ def test_item_not_validated_yet_has_nulls_never_false(home: Home, tmp_path: Path
     assert len(shown["items"]) == 2
     for item in shown["items"]:
         assert set(item["validation"].values()) == {None}
+
+
+def test_what_hub_init_makes_is_for_its_owner_only_and_what_was_made_before_is_closed(tmp_path: Path) -> None:
+    umask = os.umask(0o022)
+    try:
+        home = Home(tmp_path / "hub")
+        home.ok("init")
+        home.ok("backup", str(tmp_path / "copy.db"), "--with-key")
+        made = {path.name: path for path in (*home.folder.iterdir(), *tmp_path.glob("copy*"))}
+        assert {"hub.db", "hub.db.mark", "secret.key", "copy.db"} < set(made)
+        assert {path.stat().st_mode & 0o777 for path in made.values()} == {0o600}
+        assert home.folder.stat().st_mode & 0o777 == 0o700
+        home.folder.chmod(0o755)
+        (home.folder / "hub.db").chmod(0o644)
+        again = home.ok("init")
+        assert again["closed_to_others"] == [str(home.folder / "hub.db"), str(home.folder)]
+        home.folder.chmod(0o755)
+        assert f"could read {home.folder}. Now" in home.run("init").err
+    finally:
+        os.umask(umask)

@@ -249,3 +249,23 @@ async def test_a_batch_of_many_costs_as_many_statements_as_one(
         counts.append(len(caplog.records))
         caplog.clear()
     assert counts[0] == counts[1] > 0
+
+
+async def test_a_key_that_was_refused_pauses_nothing_once_another_was_entered(
+    hub: Hub, row: Connection
+) -> None:
+    is_entered = False
+
+    async def refuse(_: OutgoingUpdate) -> Sent:
+        nonlocal is_entered
+        if not is_entered:
+            is_entered = True
+            await Connection.filter(id=row.id).update(credentials="another")
+        raise AuthError("send", why="401")
+
+    await send_all(hub, row, refuse)
+    await row.refresh_from_db()
+    assert (row.is_paused, row.last_error) == (False, "send: 401")
+    await send_all(hub, row, refuse)
+    await row.refresh_from_db()
+    assert row.is_paused

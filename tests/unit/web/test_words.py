@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from markupsafe import escape
 
 from hub.web.pages.words import address, advice, ago, pretty, sentence
+from hub.web.segments import segment
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -54,6 +57,12 @@ def test_advice_lets_no_name_become_markup(name: str) -> None:
     shown = advice(f"run `hub connections resume {name}`", lambda path: path)
     assert "<script>" not in shown
     assert shown.startswith("Run <code>") or 'href="/integrations/' in shown
+
+
+@pytest.mark.parametrize("name", ["my erp", "R/1", "a's", "<b>", "ä", "..", "100%"])
+def test_advice_links_to_whatever_a_name_is_made_of(name: str) -> None:
+    shown = advice(f"run `hub connections resume {shlex.quote(name)}`", str)
+    assert f'<a href="/integrations/{segment(name)}">“Resume” at {escape(name)}</a>' in shown
 
 
 def test_json_is_laid_out_without_touching_a_digit() -> None:
