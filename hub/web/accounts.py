@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -11,7 +10,7 @@ from aiohttp import web
 from hub.access import sessions, users
 from hub.errors import AccessError, ConflictError, UsageError
 from hub.merchant.rmas import shown_time
-from hub.web import guard
+from hub.web import guard, static_files
 from hub.web.guard import HUB, PASSWORDS, SESSION, Need
 from hub.web.pages import render
 from hub.web.problems import problem, status_of
@@ -21,12 +20,11 @@ if TYPE_CHECKING:
 
 HOME = "/"
 """Where a person comes to after signing in, unless they were on their way to another page."""
-STATIC = Path(__file__).parent / "static"
 
 
 def add_to(app: web.Application) -> None:
     """Adds the routes."""
-    guard.add_routes(app, Need.OPEN, [web.static("/static", STATIC)])
+    static_files.add_to(app)
     guard.add_routes(
         app,
         Need.VISITOR,
