@@ -11,6 +11,7 @@ import contextlib
 import errno
 import math
 import resource
+from itertools import islice
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -221,7 +222,10 @@ class Listener:
 
     def _make_room(self) -> bool:
         """Ends a few connections, since finding them means a look at all; False when none gives way."""
-        found = self._most_behind(PATIENCE_S)[: 1 + len(self._peers) // 20]
+        most = 1 + len(self._peers) // 20
+        # Nobody is ended because the hub itself is slow to read what they sent.
+        silent = (peer for peer in self._most_behind(PATIENCE_S) if not peer.is_unheard())
+        found = list(islice(silent, most))
         self._drop(found, "gave_way")
         return bool(found)
 

@@ -9,6 +9,7 @@ are here and in :mod:`hub.web.listener`.
 from __future__ import annotations
 
 import contextlib
+import select
 from enum import StrEnum
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from aiohttp import StreamReader
-    from aiohttp.typedefs import Handler
 
 LEAST_BYTES_PER_S = 20_000
 """How fast a sender or reader has to be; who is faster is ahead, and who is slower falls behind."""
@@ -123,6 +123,14 @@ class Peer(web.RequestHandler):
             return now - self._since > IDLE_S + HEAD_WITHIN_S
         return now - self._since > HEAD_WITHIN_S
 
+    def is_unheard(self) -> bool:
+        """Tells whether bytes have come that the hub has not read yet."""
+        if self._line is None or self._stuck_since is not None or self._turn is Turn.ANSWER:
+            return False
+        ready = select.poll()
+        ready.register(self._line.get_extra_info("socket"), select.POLLIN)
+        return bool(ready.poll(0))
+
     @property
     def holds(self) -> int:
         """Bytes held for somebody who has not proved who they are."""
@@ -133,10 +141,6 @@ class Peer(web.RequestHandler):
         self._release()
         if self._line is not None:
             self._line.abort()
-
-    def begin(self) -> None:
-        """A whole head is here, and the hub works on its answer."""
-        self._turn = Turn.ANSWER
 
     @contextlib.contextmanager
     def sending(self) -> Iterator[None]:
@@ -176,6 +180,8 @@ class Peer(web.RequestHandler):
             if not self._is_proved:
                 self._watcher.held(len(data))
         super().data_received(data)
+        if self._messages:  # whole heads that nobody has taken up yet
+            self._turn = Turn.ANSWER
 
     def pause_writing(self) -> None:
         """See :class:`asyncio.Protocol`."""
@@ -196,7 +202,7 @@ class Peer(web.RequestHandler):
         """An answer is out, as aiohttp says by this: it is the peer's turn again."""
         super().log_access(request, response, time)
         self._release()
-        self._turn, self._has_asked = Turn.ASK, True
+        self._turn, self._has_asked = Turn.ANSWER if self._messages else Turn.ASK, True
         self._since = monotonic()
         # What follows is thrown away, so it is held nowhere.
         self._rest = None if request.content.is_eof() else request.content
@@ -216,11 +222,3 @@ def prove(request: web.Request) -> None:
 def is_proved(request: web.Request) -> bool:
     """Tells whether whoever sent a request has proved who they are."""
     return bool(request.get(_PROVED, False))
-
-
-@web.middleware
-async def turns(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Tells the connection that a request is worked on."""
-    if isinstance(request.protocol, Peer):
-        request.protocol.begin()
-    return await handler(request)

@@ -13,7 +13,7 @@ from aiohttp import web
 from hub.engine.embedded import running_engine
 from hub.errors import ConflictError
 from hub.inbound.event import MAX_BYTES
-from hub.web import accounts, api, events, guard, health, hints, pages, peer
+from hub.web import accounts, api, events, guard, health, hints, pages
 from hub.web.guard import Need, guarded
 from hub.web.listener import Listener, descriptors, most_connections
 from hub.web.metrics import CONTENT_TYPE, Metrics
@@ -58,7 +58,7 @@ def make_app(hub: Hub, *, is_local: bool, ring: Callable[[], None] = lambda: Non
         return web.Response(body=await figures.text(), headers={"Content-Type": CONTENT_TYPE})
 
     app = web.Application(
-        middlewares=[peer.turns, errors_as_pages, errors_as_problems, guarded], client_max_size=MAX_BYTES
+        middlewares=[errors_as_pages, errors_as_problems, guarded], client_max_size=MAX_BYTES
     )
     app[TALLY] = Tally()
     app.on_cleanup.append(_tell_the_rest)
