@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp.http_exceptions import HttpProcessingError
 
-from hub.web.peer import IDLE_S, LINGER_S, Peer
+from hub.web.peer import IDLE_S, LINGER_S, Peer, has_come
 
 if TYPE_CHECKING:
     import socket
@@ -126,6 +126,11 @@ class Listener:
                 await self._looking
         await asyncio.gather(*self._arriving, return_exceptions=True)
 
+    @property
+    def holding(self) -> int:
+        """Bytes of requests whose senders have not proved who they are."""
+        return self._held
+
     def held(self, count: int) -> None:
         """See :class:`~hub.web.peer.Watcher`."""
         self._held += count
@@ -170,7 +175,7 @@ class Listener:
 
     def _take(self, listening: socket.socket) -> None:
         for _ in range(TAKEN_AT_ONCE):
-            if len(self._peers) >= self._most and not self._make_room():
+            if len(self._peers) >= self._most and has_come(listening) and not self._make_room():
                 self._pause("all_busy")
                 return
             try:

@@ -18,6 +18,8 @@ from aiohttp import web
 
 if TYPE_CHECKING:
     import asyncio
+    import asyncio.trsock
+    import socket
     from collections.abc import Iterator
 
     from aiohttp import StreamReader
@@ -127,9 +129,7 @@ class Peer(web.RequestHandler):
         """Tells whether bytes have come that the hub has not read yet."""
         if self._line is None or self._stuck_since is not None or self._turn is Turn.ANSWER:
             return False
-        ready = select.poll()
-        ready.register(self._line.get_extra_info("socket"), select.POLLIN)
-        return bool(ready.poll(0))
+        return has_come(self._line.get_extra_info("socket"))
 
     @property
     def holds(self) -> int:
@@ -210,6 +210,13 @@ class Peer(web.RequestHandler):
     def _release(self) -> None:
         self._watcher.held(-self.holds)
         self._held, self._is_proved = 0, False
+
+
+def has_come(line: asyncio.trsock.TransportSocket | socket.socket) -> bool:
+    """Tells whether something waits to be read, or on a listening socket to be taken."""
+    ready = select.poll()
+    ready.register(line, select.POLLIN)
+    return bool(ready.poll(0))
 
 
 def prove(request: web.Request) -> None:

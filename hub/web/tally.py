@@ -76,6 +76,15 @@ class Tally:
         """
         self._counts[event][reason] += number
 
+    @property
+    def suppressed(self) -> int:
+        """How many lines were not written since the last one that counts them."""
+        return self._more.total()
+
+    def told(self) -> Mapping[str, Mapping[str, int]]:
+        """What was counted since the last line, by event and reason."""
+        return {event: dict(counts) for event, counts in self._counts.items()}
+
     def tick(self) -> None:
         """Writes what was counted, once the minute is over. To be called now and then."""
         if self._now() - self._began >= MINUTE_S:

@@ -93,7 +93,7 @@ async def signed_in(http: aiohttp.ClientSession, url: str, link: str) -> None:
 async def asked(seen: Seen, ask: Callable[[], Awaitable[Answer]]) -> Answer:
     """Asks until there is an answer, as every sender and browser does; the time for all of it counts.
 
-    Where processes have to wait for a processor, a connection that is new may pass for one that sends nothing.
+    Where processes have to wait for a processor, a new connection may pass for one that sends nothing.
     """
     async with asyncio.timeout(GIVES_UP_S):
         while True:
@@ -185,7 +185,7 @@ async def test_a_thousand_strangers_for_two_minutes(
         assert hub.stop() == 0
     slowest, p99 = max(seen.events), seen.within(0.99)
     print(  # noqa: T201 - the point of the run
-        f"{descriptors} descriptors, {sum(opened.values())} connections of strangers in {LONG_S:.0f} s {opened}: "
+        f"{descriptors} descriptors, {LONG_S:.0f} s, {sum(opened.values())} strangers' connections {opened}: "
         f"{len(seen.events)} signed events, p99 {p99:.3f} s, slowest {slowest:.3f} s; "
         f"{len(seen.pages)} pages, slowest {max(seen.pages):.3f} s; {seen.again} asked again; "
         f"{notes} credit notes meanwhile; {hub.log_size():,} bytes of log; "

@@ -225,7 +225,7 @@ class HubProcess(Background):
     def open_descriptors(self) -> int:
         """How many files and sockets it has open now."""
         assert self._process is not None
-        return len(os.listdir(f"/proc/{self._process.pid}/fd"))
+        return sum(1 for _ in Path(f"/proc/{self._process.pid}/fd").iterdir())
 
     def log_size(self) -> int:
         """Bytes of all it wrote to stderr."""
