@@ -144,7 +144,9 @@ def _rma(shop: str, rma_id: str) -> dict[str, Any]:
 
 def _ask(url: str, path: str, body: dict[str, str] | None = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
-    with urllib.request.urlopen(f"{url}/_sandbox/{path}", data) as answer:  # noqa: S310 - our own sandbox
+    # Straight there: a proxy that the environment names cannot reach this machine.
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with direct.open(f"{url}/_sandbox/{path}", data) as answer:
         return json.load(answer)
 
 

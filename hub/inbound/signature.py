@@ -107,6 +107,28 @@ def verify(
     Raises:
         EventError: 401, with what is wrong; never with what would have been right.
     """
+    given = check_form(message_id=message_id, timestamp=timestamp, signatures=signatures, now=now)
+    fitting = []
+    for name, secret in candidates.items():
+        expected = _signature(secret, message_id, timestamp, body)
+        fitting += [name for each in given if hmac.compare_digest(each, expected)]
+    if not fitting:
+        raise _refusal(
+            "no signature fits a secret of this hub",
+            "sign the body's exact bytes with a secret that `hub events secrets` made or was given",
+        )
+    return fitting[0]
+
+
+def check_form(*, message_id: str, timestamp: str, signatures: str, now: datetime) -> list[str]:
+    """Refuses what no body could make right, before one is read. Arguments as for :func:`verify`.
+
+    Returns:
+        The signatures to compare.
+
+    Raises:
+        EventError: 401.
+    """
     if not _ID.fullmatch(message_id):
         raise _refusal(
             f"webhook-id is not 1 to {MAX_ID_LENGTH} visible ASCII characters",
@@ -126,16 +148,7 @@ def verify(
             f"webhook-signature does not hold 1 to {MAX_SIGNATURES} v1 signatures",
             "sign with a secret that `hub events secrets` made or was given",
         )
-    fitting = []
-    for name, secret in candidates.items():
-        expected = _signature(secret, message_id, timestamp, body)
-        fitting += [name for each in given if hmac.compare_digest(each, expected)]
-    if not fitting:
-        raise _refusal(
-            "no signature fits a secret of this hub",
-            "sign the body's exact bytes with a secret that `hub events secrets` made or was given",
-        )
-    return fitting[0]
+    return given
 
 
 def _signature(secret: bytes, message_id: str, timestamp: str, body: bytes) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from datetime import timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -11,22 +12,29 @@ from aiohttp import web
 from hub.access import sessions, sign_in
 from hub.errors import AccessError, ConflictError, UsageError
 from hub.merchant.rmas import shown_time
-from hub.web import guard
+from hub.web import guard, static_files
 from hub.web.guard import HUB, PASSWORDS, SESSION, Need
 from hub.web.pages import render
-from hub.web.problems import problem, status_of
+from hub.web.problems import RequestError, problem, status_of
 
 if TYPE_CHECKING:
     from hub.errors import HubError
 
+MOST_SIGNING_IN = 32
+"""Passwords that wait to be looked at: one after the other, a tenth of a second each, so that the last of
+them waits for three."""
+COME_AGAIN = timedelta(seconds=3)
 HOME = "/"
 """Where a person comes to after signing in, unless they were on their way to another page."""
-STATIC = Path(__file__).parent / "static"
+
+
+SIGNING_IN = web.AppKey("signing_in", set[object])
 
 
 def add_to(app: web.Application) -> None:
     """Adds the routes."""
-    guard.add_routes(app, Need.OPEN, [web.static("/static", STATIC)])
+    app[SIGNING_IN] = set()
+    static_files.add_to(app)
     guard.add_routes(
         app,
         Need.VISITOR,
@@ -58,6 +66,16 @@ async def login(request: web.Request) -> web.Response:
     """Signs in, or shows the form again and says why not."""
     form = await request.post()
     name, onward = str(form.get("name", "")), _next(str(form.get("next", "")))
+    waiting = request.app[SIGNING_IN]
+    if len(waiting) >= MOST_SIGNING_IN:
+        raise RequestError(
+            "sign in: too many do at this moment",
+            status=HTTPStatus.TOO_MANY_REQUESTS,
+            why="passwords are looked at one after the other",
+            fix="try again in a moment",
+            retry_after=COME_AGAIN,
+        )
+    waiting.add(place := object())
     try:
         _, secret = await sign_in.sign_in(
             request.app[HUB].clock,
@@ -68,6 +86,8 @@ async def login(request: web.Request) -> web.Response:
         )
     except AccessError as error:
         return _again(request, "login.html", error, name=name, next=onward)
+    finally:
+        waiting.discard(place)
     response = guard.see_other(onward)
     guard.sign_in(request, response, secret)
     return response

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import structlog
 from aiohttp import web
@@ -13,10 +13,12 @@ from aiohttp import web
 from hub.errors import EventError
 from hub.inbound.accept import OtherStoreError, accept
 from hub.inbound.arriving import RemovedSecretError
-from hub.inbound.event import MAX_BYTES, read_event
+from hub.inbound.event import read_event
 from hub.inbound.intake import Intake
-from hub.inbound.signature import verify
+from hub.inbound.signature import check_form, verify
 from hub.merchant import event_secrets
+from hub.web import body
+from hub.web.peer import prove
 from hub.web.problems import RequestError, database_unavailable
 
 if TYPE_CHECKING:
@@ -29,19 +31,26 @@ if TYPE_CHECKING:
 
 PATH = "/v1/events"
 MOST_UNDER_WAY = 256
-"""Requests that are worked on at once; more are told to come again. One takes 1 to 3 ms when many come
-together, so that the last of them still waits less than a second."""
+"""Signed events that are worked on at once; more are told to come again. One takes 1 to 3 ms when many come
+together, so that the last of them still waits less than a second. Nobody has a place without a signature."""
 COME_AGAIN = timedelta(seconds=1)
-READ_WITHIN_S = 5.0
-"""How long a sender may take over its body; it holds a place meanwhile."""
 ANSWER_WITHIN_S = 10.0
-"""When a sender has its answer at the latest: it gives up after 15 to 30 s, and would not know why."""
+"""When a sender whose body is here has its answer at the latest: it gives up after 15 to 30 s, and would not
+know why."""
 SECRETS_REST = timedelta(minutes=1)
 """When a sender is asked to come again while a person has to mend the hub's key."""
 USE_TOLD_EVERY = timedelta(minutes=1)
 """How exactly a secret's last use is known: writing it down each time would double the work."""
 
 log = structlog.get_logger()
+
+
+class Signed(TypedDict):
+    """What a request's headers say of its signature, each empty when missing."""
+
+    message_id: str
+    timestamp: str
+    signatures: str
 
 
 class Events:
@@ -57,6 +66,8 @@ class Events:
         self._ring = ring
         self._intake = Intake(hub.clock)
         self._signers = event_secrets.Signers(hub)
+        self._reading = asyncio.Lock()
+        self._reads = 0
         self._under_way: set[asyncio.Task[web.Response]] = set()
 
     async def post(self, request: web.Request) -> web.Response:
@@ -64,9 +75,20 @@ class Events:
 
         Raises:
             EventError: 400, 401, 409, 413, 422.
-            RequestError: 408, 415, 429, 503.
+            RequestError: 400, 408, 413, 415, 429, 503.
         """
         _check_content(request)
+        signed = _signature(request)
+        # Whoever sends no signature at all is not listened to any further.
+        check_form(**signed, now=self._hub.clock.now())
+        raw = await body.read(request, "take the event")
+        until = asyncio.get_running_loop().time() + ANSWER_WITHIN_S
+        try:
+            async with asyncio.timeout_at(until):
+                secret = await self._signer(signed, raw)
+        except TimeoutError:
+            raise database_unavailable() from None
+        prove(request)
         if len(self._under_way) >= MOST_UNDER_WAY:
             raise RequestError(
                 "take the event",
@@ -75,12 +97,12 @@ class Events:
                 fix="send the same again after Retry-After",
                 retry_after=COME_AGAIN,
             )
-        task = asyncio.create_task(self._take(request))
+        task = asyncio.create_task(self._take(secret, signed, raw))
         self._under_way.add(task)
         task.add_done_callback(self._ended)
         # Nothing is cancelled that may hold a transaction: it comes to its end and keeps its place until
         # then. Should the event be stored after this answer, the sender's next try is a duplicate.
-        done, _ = await asyncio.wait({task}, timeout=ANSWER_WITHIN_S)
+        done, _ = await asyncio.wait({task}, timeout=until - asyncio.get_running_loop().time())
         if not done:
             raise database_unavailable()
         return task.result()
@@ -97,17 +119,16 @@ class Events:
         if not task.cancelled():
             task.exception()  # looked at, so that one whose answer went out before is no loose end
 
-    async def _take(self, request: web.Request) -> web.Response:
-        body = await _read(request)
-        message_id = _header(request, "webhook-id")
-        secret = await self._signer(request, message_id, body)
-        event = read_event(body)
+    async def _take(self, secret: EventSecret, signed: Signed, raw: bytes) -> web.Response:
+        message_id = signed["message_id"]
+        await self._note_use(secret)
+        event = read_event(raw)
         try:
             accepted = await self._accept(secret, message_id, event)
         except RemovedSecretError:
             # It may have been added again, under another name or for another store.
-            await self._signers.read()
-            secret = await self._signer(request, message_id, body)
+            await self._read_signers()
+            secret = await self._signer(signed, raw)
             accepted = await self._accept(secret, message_id, event)
         log.info(
             "event accepted",
@@ -146,29 +167,20 @@ class Events:
                 status=409,
             ) from error
 
-    async def _signer(self, request: web.Request, message_id: str, body: bytes) -> EventSecret:
+    async def _signer(self, signed: Signed, raw: bytes) -> EventSecret:
         """The secret that signed the request. That it still counts is looked up when the event is stored."""
         now = self._hub.clock.now()
-        headers = {name: _header(request, f"webhook-{name}") for name in ("timestamp", "signature")}
 
         def signer() -> EventSecret:
-            found = verify(
-                self._signers.keys,
-                message_id=message_id,
-                timestamp=headers["timestamp"],
-                signatures=headers["signature"],
-                body=body,
-                now=now,
-            )
-            return self._signers.rows[found]
+            return self._signers.rows[verify(self._signers.keys, **signed, body=raw, now=now)]
 
         try:
-            secret = signer()
+            return signer()
         except EventError:
             # The secret may be younger than what we remember.
-            await self._signers.read()
+            await self._read_signers()
             try:
-                secret = signer()
+                return signer()
             except EventError as error:
                 if len(self._signers.keys) == len(self._signers.rows):
                     raise
@@ -179,10 +191,24 @@ class Events:
                     fix="send the same again later",
                     retry_after=SECRETS_REST,
                 ) from error
+
+    async def _read_signers(self) -> None:
+        """Reads the secrets anew; those who ask during one read share the next.
+
+        Every request that nobody signed asks for it, and they must not keep the database busy.
+        """
+        asked_after = self._reads
+        async with self._reading:
+            if self._reads == asked_after:
+                self._reads += 1
+                # Whoever gives up does not break it off for the others.
+                await asyncio.shield(self._signers.read())
+
+    async def _note_use(self, secret: EventSecret) -> None:
+        now = self._hub.clock.now()
         if secret.last_used_at is None or now - secret.last_used_at > USE_TOLD_EVERY:
             secret.last_used_at = now
             await secret.save(update_fields=["last_used_at"])
-        return secret
 
 
 def _check_content(request: web.Request) -> None:
@@ -196,31 +222,12 @@ def _check_content(request: web.Request) -> None:
     )
 
 
-async def _read(request: web.Request) -> bytes:
-    try:
-        async with asyncio.timeout(READ_WITHIN_S):
-            return await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        raise EventError(
-            "take the event",
-            why=f"the body has more than the {MAX_BYTES:,} bytes that are read",
-            fix="send one RMA at a time",
-            status=413,
-        ) from None
-    except TimeoutError:
-        raise RequestError(
-            "take the event",
-            status=HTTPStatus.REQUEST_TIMEOUT,
-            why=f"the body did not come within {READ_WITHIN_S:.0f} s",
-            fix="send the same again",
-        ) from None
-    except (OSError, web.RequestPayloadError) as error:
-        raise EventError(
-            "take the event",
-            why=f"the body broke off ({error})",
-            fix="send the same again",
-            status=400,
-        ) from error
+def _signature(request: web.Request) -> Signed:
+    return {
+        "message_id": _header(request, "webhook-id"),
+        "timestamp": _header(request, "webhook-timestamp"),
+        "signatures": _header(request, "webhook-signature"),
+    }
 
 
 def _header(request: web.Request, name: str) -> str:

@@ -23,7 +23,8 @@ from hub.errors import AccessError, NotFoundError
 from hub.merchant import stores
 from hub.store.models import Store
 from hub.store.people import Session, Source
-from hub.web import arrival
+from hub.web import arrival, body
+from hub.web.peer import is_proved, prove
 from hub.web.problems import RequestError
 from hub.web.segments import unmark
 
@@ -192,6 +193,7 @@ async def _api(request: web.Request, handler: Handler, need: Need) -> web.Stream
         token_id=row.id,
     )
     request[PRINCIPAL] = who
+    prove(request)
     return await _as(who, request, handler)
 
 
@@ -223,6 +225,7 @@ async def _page(request: web.Request, handler: Handler, need: Need) -> web.Strea
         session_id=session.id,
     )
     request[PRINCIPAL], request[SESSION], request[FORM_SECRET] = who, session, secret
+    prove(request)
     if need is Need.ADMIN and not who.is_admin:
         raise AccessError("show this page: it is for administrators", fix="ask an administrator")
     await _check_form(request)
@@ -233,9 +236,8 @@ async def _check_form(request: web.Request) -> None:
     if request.method in _SAFE:
         return
     arrival.check_origin(request, is_behind_proxy=request.app[HUB].environment.behind_proxy)
-    sent = request.headers.get(FORM_HEADER)
-    if sent is None:
-        sent = str((await request.post()).get(FORM_FIELD, ""))
+    form = await body.read_form(request, may_bring_files=is_proved(request))
+    sent = request.headers.get(FORM_HEADER) or str(form.get(FORM_FIELD, ""))
     if not is_same(sent, form_token(request[FORM_SECRET])):
         raise RequestError(
             "take the form: it is from an earlier visit",

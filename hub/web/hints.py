@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from hub.errors import NotFoundError
-from hub.platform.returngo.hints import MAX_BYTES, PATH, remember_hint
-from hub.web.problems import RequestError
+from hub.platform.returngo.hints import MAX_BYTES, PATH, is_address, remember_hint
+from hub.web import body
+from hub.web.peer import prove
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from hub.core import Hub
 
 ROUTE = f"{PATH}{{token}}"
-READ_WITHIN_S = 5.0
 
 
 class Hints:
@@ -38,33 +37,23 @@ class Hints:
 
         Raises:
             NotFoundError: no platform has this address.
-            RequestError: 408, 413.
+            RequestError: 400, 408, 413, 415.
         """
-        body = await _read(request)
-        if not await remember_hint(self._hub.clock, request.match_info["token"], body):
-            raise NotFoundError(
-                "take the webhook",
-                why="no platform has this address",
-                fix="copy the address that `hub platforms check` prints",
-            )
+        token = request.match_info["token"]
+        # Nobody who does not know an address is listened to.
+        if not await is_address(token):
+            raise _nobody()
+        prove(request)
+        raw = await body.read(request, "take the webhook", most=MAX_BYTES)
+        if not await remember_hint(self._hub.clock, token, raw):
+            raise _nobody()
         self._ring()
         return web.json_response({}, status=HTTPStatus.ACCEPTED)
 
 
-async def _read(request: web.Request) -> bytes:
-    body = b""
-    try:
-        async with asyncio.timeout(READ_WITHIN_S):
-            async for part in request.content.iter_chunked(MAX_BYTES):
-                body += part
-                if len(body) > MAX_BYTES:
-                    raise RequestError(
-                        "take the webhook",
-                        status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                        why=f"it has more than {MAX_BYTES:,} bytes",
-                    )
-    except TimeoutError as error:
-        raise RequestError(
-            "take the webhook", status=HTTPStatus.REQUEST_TIMEOUT, why="its body did not come"
-        ) from error
-    return body
+def _nobody() -> NotFoundError:
+    return NotFoundError(
+        "take the webhook",
+        why="no platform has this address",
+        fix="copy the address that `hub platforms check` prints",
+    )

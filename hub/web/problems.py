@@ -27,6 +27,8 @@ from hub.errors import (
     RetriableError,
     UsageError,
 )
+from hub.web.peer import is_proved
+from hub.web.tally import TALLY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -128,12 +130,22 @@ def problem(error: HubError) -> web.Response:
 
 @web.middleware
 async def errors_as_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answers what a handler raises with a problem document, and logs it."""
+    """Answers what a handler raises with a problem document, and logs it.
+
+    What is refused to somebody who has not proved who they are is told in full a few times a minute, and so
+    is what breaks: either can be had as often as somebody likes to ask.
+    """
     told = {"method": request.method, "path": _path(request)}
+    tally = request.app[TALLY]
     try:
         return await handler(request)
     except HubError as error:
-        log.warning("request refused", **told, status=int(status_of(error)), reason=str(error), fix=error.fix)
+        status = status_of(error)
+        facts = {**told, "status": int(status), "reason": str(error), "fix": error.fix}
+        if is_proved(request):
+            log.warning("request refused", **facts)
+        else:
+            tally.warn("request refused", facts, kind=int(status))
         return problem(error)
     except web.HTTPException as error:
         if error.status < HTTPStatus.BAD_REQUEST:
@@ -142,7 +154,7 @@ async def errors_as_problems(request: web.Request, handler: Handler) -> web.Stre
         return _answer(HTTPStatus(error.status), {"code": "http", **_said(request, error)}, allow)
     except ValidationError as error:
         # A name that is longer than its column, whether it is looked for or given to something new.
-        log.warning("a text does not fit its column", **told, reason=str(error)[:LONGEST_REASON])
+        tally.warn("a text does not fit its column", {**told, "reason": str(error)[:LONGEST_REASON]})
         what = "read the request: a text in it is longer than any that is kept there"
         return problem(UsageError(what, fix="shorten it"))
     except IntegrityError as error:
@@ -150,10 +162,10 @@ async def errors_as_problems(request: web.Request, handler: Handler) -> web.Stre
         log.warning("a change collided with another", **told, reason=str(error)[:LONGEST_REASON])
         return problem(collided())
     except (OperationalError, DBConnectionError, sqlite3.Error, OSError) as error:
-        log.exception("the database did not serve a request", **told, error=str(error))
+        tally.warn("the database did not serve a request", {**told, "error": str(error)}, trace=error)
         return problem(database_unavailable())
-    except Exception:
-        log.exception("a request broke off", **told)
+    except Exception as error:  # noqa: BLE001 - it is in the log
+        tally.warn("a request broke off", told, trace=error)
         members: dict[str, object] = {
             "detail": "the hub failed unexpectedly; its log says why",
             "code": HubError.code,

@@ -8,26 +8,23 @@ import ipaddress
 import signal
 from typing import TYPE_CHECKING
 
-import structlog
 from aiohttp import web
-from tortoise.exceptions import BaseORMException
 
 from hub.engine.embedded import running_engine
-from hub.errors import ConfigError, ConflictError
+from hub.errors import ConflictError
 from hub.inbound.event import MAX_BYTES
-from hub.store.database import client, pending_migrations
-from hub.web import accounts, api, events, guard, hints, pages
+from hub.web import accounts, api, events, guard, health, hints, pages
 from hub.web.guard import Need, guarded
+from hub.web.listener import Listener, descriptors, most_connections
 from hub.web.metrics import CONTENT_TYPE, Metrics
 from hub.web.pages import areas, errors_as_pages
 from hub.web.problems import errors_as_problems
+from hub.web.tally import TALLY, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hub.core import Hub
-
-log = structlog.get_logger()
 
 SHUTDOWN_S = 25.0
 """How long requests that are under way may still take; each has an end of its own before that."""
@@ -60,31 +57,14 @@ def make_app(hub: Hub, *, is_local: bool, ring: Callable[[], None] = lambda: Non
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(body=await figures.text(), headers={"Content-Type": CONTENT_TYPE})
 
-    async def healthz(_: web.Request) -> web.Response:
-        return web.json_response({"status": "alive"})
-
-    async def readyz(_: web.Request) -> web.Response:
-        try:
-            await client().execute_query("SELECT 1")
-            pending = await pending_migrations()
-        except (BaseORMException, OSError) as error:
-            # Why is for the log: this is open, and an error may name hosts and users.
-            log.warning("the database does not answer", error=str(error))
-            told = {"status": "unready", "reason": "the database does not answer; the log says why"}
-            return web.json_response(told, status=503)
-        except ConfigError as error:
-            # Another version of the hub has brought the database further than this one knows.
-            return web.json_response({"status": "unready", "reason": error.what}, status=503)
-        if pending:
-            return web.json_response({"status": "unready", "reason": "migrations are missing"}, status=503)
-        return web.json_response({"status": "ready"})
-
     app = web.Application(
         middlewares=[errors_as_pages, errors_as_problems, guarded], client_max_size=MAX_BYTES
     )
+    app[TALLY] = Tally()
+    app.on_cleanup.append(_tell_the_rest)
     guard.install(app, hub, is_local=is_local)
     pages.install(app, ring)
-    guard.add_routes(app, Need.OPEN, [web.get("/healthz", healthz), web.get("/readyz", readyz)])
+    health.add_to(app, hub)
     guard.add_routes(app, Need.METRICS, [web.get("/metrics", metrics)])
     incoming = events.Events(hub, ring)
     guard.add_routes(app, Need.OPEN, [web.post(events.PATH, figures.timed(incoming.post))])
@@ -123,22 +103,26 @@ async def serve(hub: Hub, host: str, port: int, on_ready: Callable[[str], None])
             ring = (await stack.enter_async_context(running_bell(hub))).ring
         app = make_app(hub, is_local=is_loopback(host), ring=ring)
         # Requests end before the engine: what they store is still rung for.
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
+        runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_S)
         stack.push_async_callback(runner.cleanup)
         await runner.setup()
-        on_ready(await _listen(runner, host, port))
+        listener = Listener(runner, app[TALLY], most=most_connections(descriptors()))
+        stack.push_async_callback(listener.close)
+        on_ready(await _listen(listener, host, port))
         await stop.wait()
 
 
-async def _listen(runner: web.AppRunner, host: str, port: int) -> str:
-    site = web.TCPSite(runner, host, port)
+async def _tell_the_rest(app: web.Application) -> None:
+    app[TALLY].flush()
+
+
+async def _listen(listener: Listener, host: str, port: int) -> str:
     try:
-        await site.start()
+        bound = await listener.start(host, port)
     except OSError as error:
         raise ConflictError(
             f"listen on {host}:{port}",
             why=error.strerror or str(error),
             fix="stop what uses the port, or choose another with --port",
         ) from error
-    bound = runner.addresses[0][1]
     return f"http://{host}:{bound}"

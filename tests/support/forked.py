@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import multiprocessing
 import os
+import resource
 import signal
 import sys
 from dataclasses import dataclass, field
@@ -44,6 +45,7 @@ def start_process(
     err: Path,
     plugins: Path | None = None,
     clock_ahead_by: timedelta = timedelta(0),
+    descriptors: int | None = None,
 ) -> ForkServerProcess:
     """Starts what ``python -m cli`` does, in a process of its own; it dies with this one.
 
@@ -54,9 +56,10 @@ def start_process(
         err: as ``out``, for stderr.
         plugins: a folder with connectors that are installed for it.
         clock_ahead_by: how wrong its machine's clock is.
+        descriptors: how many files and sockets it may have open, as ``ulimit -n``; None for as many as here.
     """
     given = (list(arguments), dict(environment), str(out), str(err), str(plugins or ""), clock_ahead_by)
-    process = _context().Process(target=_run, args=given, daemon=True)
+    process = _context().Process(target=_run, args=(*given, descriptors), daemon=True)
     process.start()
     return process
 
@@ -68,8 +71,11 @@ def _run(
     err: str,
     plugins: str,
     clock_ahead_by: timedelta,
+    descriptors: int | None,
 ) -> None:
     """In the new process."""
+    if descriptors is not None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
     for place, number in ((out, 1), (err, 2)):
         os.dup2(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
     os.environ.clear()

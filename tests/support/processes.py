@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import resource
 import sqlite3
 import subprocess
 import sys
@@ -157,11 +158,13 @@ class Background:
 
     Attributes:
         ready: the JSON it printed when it was ready.
+        descriptors: how many files and sockets it may have open.
     """
 
-    def __init__(self, home: Home, *arguments: str) -> None:
+    def __init__(self, home: Home, *arguments: str, descriptors: int | None = None) -> None:
         self._home = home
         self._arguments = arguments
+        self.descriptors = descriptors or resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         beside = f"{home.folder}.{arguments[0]}"
         self._out, self._err = Path(f"{beside}.out"), Path(f"{beside}.err")
         self._process: ForkServerProcess | None = None
@@ -179,7 +182,13 @@ class Background:
     def start(self) -> None:
         """Starts it, also again after its end; comes back when it is ready."""
         self._out.unlink(missing_ok=True)
-        self._process = start_process(self._arguments, self._home.environment, out=self._out, err=self._err)
+        self._process = start_process(
+            self._arguments,
+            self._home.environment,
+            out=self._out,
+            err=self._err,
+            descriptors=self.descriptors,
+        )
         wait_for(self._read_ready, self._why_not_ready)
 
     def _read_ready(self) -> bool:
@@ -232,10 +241,24 @@ class Background:
 
 
 class HubProcess(Background):
-    """`hub serve` on a free port."""
+    """`hub serve` on a free port.
 
-    def __init__(self, home: Home) -> None:
-        super().__init__(home, "serve", "--port=0", "--json")
+    Args:
+        home: its data folder.
+        descriptors: how many files and sockets it may have open; None for as many as this process.
+    """
+
+    def __init__(self, home: Home, *, descriptors: int | None = None) -> None:
+        super().__init__(home, "serve", "--port=0", "--json", descriptors=descriptors)
+
+    def open_descriptors(self) -> int:
+        """How many files and sockets it has open now."""
+        assert self._process is not None
+        return sum(1 for _ in Path(f"/proc/{self._process.pid}/fd").iterdir())
+
+    def log_size(self) -> int:
+        """Bytes of all it wrote to stderr."""
+        return self._err.stat().st_size
 
 
 class SandboxProcess(Background):

@@ -45,6 +45,11 @@ def _put_off_until(row: Connection, now: datetime) -> datetime | None:
     return row.next_poll_at if row.next_poll_at > now + interval else None
 
 
+async def is_address(token: str) -> bool:
+    """Tells whether a platform has the address with this unguessable part."""
+    return await Connection.exists(hint_key=hint_key(token), role=Role.PLATFORM, removed_at__isnull=True)
+
+
 async def remember_hint(clock: Clock, token: str, body: bytes) -> bool:
     """Notes what a webhook hints at; it is in the database when this comes back.
 

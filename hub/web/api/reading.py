@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,7 +10,6 @@ from aiohttp import hdrs, web
 from pydantic import BaseModel, ValidationError
 
 from hub.errors import EventError, UsageError
-from hub.inbound.event import MAX_BYTES
 from hub.inbound.strict_json import load
 from hub.web.problems import RequestError
 
@@ -19,8 +17,6 @@ if TYPE_CHECKING:
     from hub.web.api.models.shared import Query
     from hub.web.api.routing import Route
 
-READ_WITHIN_S = 10.0
-"""How long a sender may take over its body."""
 JSON = "application/json"
 _ACCEPTABLE = {"*/*", "application/*", JSON}
 _NEVER = re.compile(r"q=0(\.0*)?")
@@ -58,33 +54,6 @@ def read_query(route: Route, request: web.Request) -> Query:
     return _checked(route.query, dict(given), "the query")
 
 
-async def read_raw(request: web.Request) -> bytes:
-    """The body as it came.
-
-    Raises:
-        RequestError: 408, 413. UsageError: it broke off.
-    """
-    try:
-        async with asyncio.timeout(READ_WITHIN_S):
-            return await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        raise RequestError(
-            "read the body",
-            status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            why=f"it has more than the {MAX_BYTES:,} bytes that are read",
-            fix="send less",
-        ) from None
-    except TimeoutError:
-        raise RequestError(
-            "read the body",
-            status=HTTPStatus.REQUEST_TIMEOUT,
-            why=f"it did not come within {READ_WITHIN_S:.0f} s",
-            fix="send the same again",
-        ) from None
-    except (OSError, web.RequestPayloadError) as error:
-        raise UsageError("read the body", why=f"it broke off ({error})", fix="send it again") from error
-
-
 def read_body(route: Route, request: web.Request, raw: bytes) -> Any:
     """The body as the route's model, or as text where the route takes a document; None where it takes none.
 
@@ -95,7 +64,7 @@ def read_body(route: Route, request: web.Request, raw: bytes) -> Any:
         return None
     if not raw and route.is_body_optional:
         return route.body()
-    if request.content_type != JSON or "Content-Encoding" in request.headers:
+    if request.content_type != JSON:
         raise RequestError(
             "read the body",
             status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,

@@ -12,10 +12,10 @@ from aiohttp import hdrs, web
 
 from hub.errors import ConflictError, UsageError
 from hub.store.database import in_transaction
-from hub.web import guard
+from hub.web import body, guard
 from hub.web.api.idempotency import once
 from hub.web.api.models.shared import Query
-from hub.web.api.reading import JSON, check_accept, read_body, read_query, read_raw
+from hub.web.api.reading import JSON, check_accept, read_body, read_query
 from hub.web.guard import Need
 from hub.web.problems import RequestError
 
@@ -158,9 +158,8 @@ def handler_of(route: Route, ring: Callable[[], None]) -> Handler:
         thing = await _find(route, call)
         check_accept(request)
         query = read_query(route, request)
-        raw = await read_raw(request) if route.body else b""
-        body = read_body(route, request, raw)
-        call = replace(call, query=query, body=body)
+        raw = await body.read(request, "read the body") if route.body else b""
+        call = replace(call, query=query, body=read_body(route, request, raw))
 
         async def act() -> web.Response:
             answer = _answer(route, await route.act(call, thing))

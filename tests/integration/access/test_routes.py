@@ -32,7 +32,7 @@ OPEN = {
     "GET /readyz",
     "POST /v1/events",  # signed
     "POST /v1/hooks/returngo/{token}",  # an address nobody guesses, and what it says is only a hint
-    "GET /static",
+    "GET /static/{name}",
     "GET /login",
     "POST /login",
     "GET /welcome/{link}",

@@ -16,7 +16,7 @@ from hub.inbound.event import MAX_BYTES
 from hub.inbound.signature import new_secret
 from hub.store.database import client
 from hub.store.models import Delivery, Event
-from hub.web import events
+from hub.web import body, events
 from tests.integration.events.door import body_of, signed
 from tests.support.documents import rma
 from tests.support.waiting import LONGEST_S, until
@@ -118,11 +118,11 @@ async def test_a_stranger_and_altered_bytes_are_refused(door: Door) -> None:
 
 
 async def test_what_is_not_json_or_not_an_rma_is_refused_after_its_signature(door: Door) -> None:
-    for body, status in ((b"{", 400), (b"", 400), (b'{"a": 1, "a": 2}', 400), (b"[]", 422), (b"{}", 422)):
-        await refused(door, status, body, signed(door.secret, body, at=door.time.now()))
-        await refused(door, 401, body, signed(new_secret(), body, at=door.time.now()))
-    body = b'{"rmaSummary": {"status": "Approved"}, "items": [{"paidPrice": {"amount": "x"}}]}'
-    answer = await refused(door, 422, body, signed(door.secret, body, at=door.time.now()))
+    for raw, status in ((b"{", 400), (b"", 400), (b'{"a": 1, "a": 2}', 400), (b"[]", 422), (b"{}", 422)):
+        await refused(door, status, raw, signed(door.secret, raw, at=door.time.now()))
+        await refused(door, 401, raw, signed(new_secret(), raw, at=door.time.now()))
+    raw = b'{"rmaSummary": {"status": "Approved"}, "items": [{"paidPrice": {"amount": "x"}}]}'
+    answer = await refused(door, 422, raw, signed(door.secret, raw, at=door.time.now()))
     assert len(answer.body["problems"]) > 1
 
 
@@ -159,7 +159,7 @@ async def test_a_body_in_chunks_without_a_length_is_taken(door: Door) -> None:
 
 
 async def test_a_body_that_does_not_come_is_given_up(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "READ_WITHIN_S", 0.1)  # the rest never comes, however long it waits
+    monkeypatch.setattr(body, "FIRST_S", 0.1)  # the rest never comes, however long it waits
     is_over = asyncio.Event()
 
     async def stuck() -> AsyncIterator[bytes]:

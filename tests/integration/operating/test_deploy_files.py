@@ -11,6 +11,7 @@ import yaml
 
 from cli.main import app
 from hub.environment import Environment
+from hub.web.listener import most_connections
 from tests.docs import commands, pages
 
 DEPLOY = pages.REPOSITORY / "deploy"
@@ -42,6 +43,19 @@ def test_a_unit_starts_a_command_that_there_is(name: str) -> None:
     # The hub takes 25 s for requests and 25 s for the engine.
     (seconds,) = re.findall(r"^TimeoutStopSec=(\d+)$", text(name), re.MULTILINE)
     assert int(seconds) > 50
+
+
+def test_the_page_says_how_many_connections_the_descriptors_allow() -> None:
+    page = (pages.REPOSITORY / "docs" / "deploy.md").read_text(encoding="utf-8")
+    told = {
+        int(number): int(most) for number, most in re.findall(r"^\| (\d+) \| (\d+)\b", page, re.MULTILINE)
+    }
+    assert told == {number: most_connections(number) for number in told}
+    named = re.findall(
+        r"LimitNOFILE=(\d+)", text("returns-hub.service") + text("returns-hub-worker@.service")
+    )
+    named += re.findall(r"nofile: (\d+)", text("compose.yml"))
+    assert [int(each) for each in named] == [max(told)] * 3
 
 
 def test_the_compose_file_starts_commands_and_names_files_that_there_are() -> None:
