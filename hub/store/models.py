@@ -12,11 +12,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, cast
 
-from tortoise import fields
 from tortoise.indexes import Index
 from tortoise.models import Model
 
 from hub.outcomes import Status, ValidationState, Verdict
+from hub.store import fields
 
 if TYPE_CHECKING:
     from tortoise.fields.relational import (

@@ -10,10 +10,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, cast
 
-from tortoise import fields
 from tortoise.indexes import Index
 from tortoise.models import Model
 
+from hub.store import fields
 from hub.store.models import ID_LENGTH, NAME_LENGTH, PROTECT
 
 if TYPE_CHECKING:
