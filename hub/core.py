@@ -50,8 +50,8 @@ async def open_hub(
             machine's.
 
     Raises:
-        ConfigError: no key, or a database that is missing, unreachable, or older or newer than the code; where
-            it is to be brought up to date, also one on a server on which the hub cannot work.
+        ConfigError: no key, or a database that is missing, unreachable, older or newer than the code, or on a
+            server on which the hub cannot work; the last is looked at where it is brought up to date.
     """
     sealer = Sealer(*environment.read_keys(), reread=environment.read_keys)
     if not should_migrate and environment.is_sqlite and not environment.database_file.exists():

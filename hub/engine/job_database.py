@@ -144,4 +144,6 @@ def is_unknown_worker(error: Exception) -> bool:
 def reason_of(error: Exception) -> str:
     """What the database says. Procrastinate's own errors say only that there was one."""
     told = error.__cause__ if isinstance(error, ConnectorException) and error.__cause__ else error
-    return str(told).strip() or type(told).__name__
+    # Without the statement, which may be a page long.
+    primary = told.diag.message_primary if isinstance(told, psycopg.Error) else None
+    return primary or str(told).strip() or type(told).__name__

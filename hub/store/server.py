@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tortoise.exceptions import IntegrityError
 
 from hub.errors import ConfigError
 from hub.store.database import client, in_transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ABOUT = """
 SELECT current_database() AS name, quote_ident(current_database()) AS database,
@@ -15,7 +19,8 @@ SELECT current_database() AS name, quote_ident(current_database()) AS database,
        current_setting('server_encoding') AS encoding, current_setting('lc_messages') AS language
 """
 IN_ENGLISH = "Key (number)=(1) already exists."
-"""What procrastinate 3.10 reads ``Key (queueing_lock)=(…)`` out of (procrastinate/sync_psycopg_connector.py)."""
+"""Procrastinate 3.10 reads ``Key (queueing_lock)=(…)`` out of such a sentence, in its wrap_exceptions
+(procrastinate/sync_psycopg_connector.py)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,32 +45,35 @@ async def server_faults() -> list[ServerFault]:
         BaseORMException: it is away, or the hub's user may not make a temporary table.
     """
     about = (await client().execute_query_dict(ABOUT))[0]
-    faults = []
-    if about["encoding"] != "UTF8":
-        faults.append(
-            ServerFault(
-                what=f"the database {about['name']} keeps texts as {about['encoding']}, not as UTF8",
-                why="names and comments from platforms do not fit in, and procrastinate cannot make its tables",
-                fix=f"make another one with `CREATE DATABASE {about['other']} OWNER {about['role']} "
-                "ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0`, which a superuser may run or "
-                "a role with CREATEDB, and name it in HUB_DATABASE_URL; an encoding cannot be changed",
-            )
-        )
+    faults = [] if about["encoding"] == "UTF8" else [_wrong_encoding(about)]
     # A name like de_DE says little: with C.UTF-8 and LANGUAGE=de a server speaks German too, and one that was
-    # built without translations speaks English whatever its settings say. So it is asked to complain.
-    if (said := await _complaint()) != IN_ENGLISH:
-        faults.append(
-            ServerFault(
-                what=f"PostgreSQL answers in another language than English (lc_messages is "
-                f"{about['language']!r})",
-                why=f"procrastinate reads its messages, and this one says {said!r}: rings would fail and "
-                "workers end",
-                fix=f"run `ALTER ROLE {about['role']} IN DATABASE {about['database']} SET lc_messages TO 'C'` "
-                "as a superuser, or, from PostgreSQL 15 on, as that role once a superuser has run "
-                f"`GRANT SET ON PARAMETER lc_messages TO {about['role']}`; then start the hub again",
-            )
-        )
-    return faults
+    # built without translations speaks English whatever its settings say. So it is made to complain.
+    said = await _complaint()
+    return faults if said == IN_ENGLISH else [*faults, _wrong_language(about, said)]
+
+
+def _wrong_encoding(about: Mapping[str, str]) -> ServerFault:
+    make = (
+        f"CREATE DATABASE {about['other']} OWNER {about['role']} ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' "
+        "TEMPLATE template0"
+    )
+    return ServerFault(
+        what=f"the database {about['name']} keeps texts as {about['encoding']}, not as UTF8",
+        why="names and comments from platforms do not fit in, and the tables of jobs cannot be made",
+        fix=f"make another one with `{make}`, which a superuser may run or a role with CREATEDB, and name it "
+        "in HUB_DATABASE_URL; the encoding of one that is there cannot be changed",
+    )
+
+
+def _wrong_language(about: Mapping[str, str], said: str) -> ServerFault:
+    role = about["role"]
+    mend = f"ALTER ROLE {role} IN DATABASE {about['database']} SET lc_messages TO 'C'"
+    return ServerFault(
+        what=f"PostgreSQL answers in another language than English (lc_messages is {about['language']!r})",
+        why=f"workers read its messages and would break off at {said!r}",
+        fix=f"run `{mend}`, which a superuser may, and from PostgreSQL 15 on that role too once a superuser "
+        f"has run `GRANT SET ON PARAMETER lc_messages TO {role}`; then start the hub again",
+    )
 
 
 async def check_server() -> None:
