@@ -85,7 +85,9 @@ async def examine(hub: Hub) -> dict[str, Any]:
         found.append("the engine is not running: nothing is sent until `hub serve` runs")
     if not environment.is_sqlite:
         from hub.engine.workers import living_workers
+        from hub.store.server import server_faults
 
+        found += [f"{each.what}: {each.why}; {each.fix}" for each in await server_faults()]
         if not await living_workers():
             found.append("no worker is running: nothing is sent until `hub worker` runs")
     found += [f"{each.problem}" for each in hub.registry.found if each.problem]

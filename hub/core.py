@@ -12,6 +12,7 @@ from hub.registry import Registry
 from hub.store.clock import database_clock
 from hub.store.database import migrate, open_database, pending_migrations
 from hub.store.sealing import Sealer
+from hub.store.server import check_server
 from hub.store.terms import catch_up
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ async def open_hub(
             machine's.
 
     Raises:
-        ConfigError: no key, or a database that is missing, unreachable, or older or newer than the code.
+        ConfigError: no key, or a database that is missing, unreachable, older or newer than the code, or on a
+            server on which the hub cannot work; the last is looked at where it is brought up to date.
     """
     sealer = Sealer(*environment.read_keys(), reread=environment.read_keys)
     if not should_migrate and environment.is_sqlite and not environment.database_file.exists():
@@ -60,10 +62,14 @@ async def open_hub(
         )
     if should_migrate:
         async with open_database(environment, is_patient=True):
+            if not environment.is_sqlite:
+                await check_server()
             await migrate(environment)
             await catch_up()
     async with open_database(environment):
         if pending := await pending_migrations():
+            if not environment.is_sqlite:
+                await check_server()
             raise ConfigError(
                 "open the hub: the database is empty, or older than this version",
                 why=f"{len(pending)} migration(s) are missing, first {pending[0]}",

@@ -182,7 +182,8 @@ class Receipt:
         verdict: see :class:`ReceiptVerdict`.
         reason: one plain sentence, shown on the timeline.
         is_complete: True when the ERP says that the warehouse is done: nothing more will arrive.
-        received_at: when the ERP says the goods came; None when nothing came or it does not say.
+        received_at: when the ERP says the goods came, with an offset; None when nothing came or it does not
+            say.
         lines: empty when the document is gone.
         seen_at: when the hub read it, by the hub's clock.
         is_rest_not_returned: True when the merchant chose that units which did not arrive on a complete
@@ -200,6 +201,17 @@ class Receipt:
     seen_at: datetime
     is_rest_not_returned: bool = False
     delivery_id: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses a naive time where its connector can still be named.
+
+        Raises:
+            ValueError: nobody knows which moment is meant.
+        """
+        for name in ("received_at", "seen_at"):
+            moment: datetime | None = getattr(self, name)
+            if moment is not None and moment.utcoffset() is None:
+                raise ValueError(f"{name} has no offset: {moment.isoformat()}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

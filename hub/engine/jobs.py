@@ -7,10 +7,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
-from procrastinate import App, PsycopgConnector
+from procrastinate import App
 from procrastinate.exceptions import AlreadyEnqueued
 from procrastinate.jobs import Status as JobStatus
 
+from hub.engine.job_database import JobDatabase
 from hub.store.database import client, in_transaction
 
 if TYPE_CHECKING:
@@ -69,8 +70,7 @@ log = structlog.get_logger()
 def job_app(environment: Environment, connections: int) -> App:
     """Procrastinate on the hub's database, not opened yet, with so many connections at most."""
     url = re.sub(r"^postgres(ql)?:", "postgresql:", environment.database_url)
-    # A pool waits 30 s for a connection by default; a ring is not worth that, the sweep comes in a second.
-    return App(connector=PsycopgConnector(conninfo=url, min_size=1, max_size=connections, timeout=5.0))
+    return App(connector=JobDatabase(url, connections))
 
 
 async def make_job_tables(environment: Environment) -> None:

@@ -20,12 +20,10 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import structlog
-from procrastinate.exceptions import ProcrastinateException
-from psycopg_pool import PoolTimeout
-from tortoise.exceptions import BaseORMException
 
 from hub.dispatch.http import client_session
 from hub.dispatch.retention import forget_calls
+from hub.engine.job_database import LOST, reason_of
 from hub.engine.jobs import (
     LIVING,
     QUEUE,
@@ -37,10 +35,13 @@ from hub.engine.jobs import (
     others_wait,
     ring,
 )
+from hub.engine.supervision import again_and_again
+from hub.engine.ticks import tick
 from hub.engine.work import due_connections, unpolled_connections, waiting_connections
 from hub.engine.working import Workshop
 from hub.errors import ConfigError
 from hub.store.database import client
+from hub.store.server import check_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -51,8 +52,7 @@ if TYPE_CHECKING:
 
     from hub.core import Hub
 
-EVERY_SECOND = "* * * * * *"
-EVERY_HOUR = "17 * * * *"
+NEW_YEAR = "0 0 1 1 *"
 HEARTBEAT_S = 3.0
 BATCHES_AT_ONCE = 1
 """Then a connection makes way for another one that waits, so that a long backlog holds nobody up."""
@@ -64,10 +64,6 @@ they would slow each other down, and the sweep would ring for all of them every 
 FETCH_EVERY_S = 0.5
 """A job that waited for another of its connection is not notified when that ends, but found by this."""
 DRAIN_S = 25.0
-REOPEN_FIRST_S = 0.2
-REOPEN_LONGEST_S = 5.0
-LOST = (ProcrastinateException, PoolTimeout, BaseORMException, OSError)
-"""What a database that went away shows itself as."""
 
 log = structlog.get_logger()
 
@@ -85,19 +81,20 @@ class Bell:
 
     async def run(self) -> None:
         """Rings for ever. A database that is away is no harm: the workers sweep when it is back."""
-        while True:
-            try:
-                async with job_app(self._hub.environment, 2).open_async() as app:
-                    while True:
-                        await self._rung.wait()
-                        self._rung.clear()
-                        # Polls are the sweep's.
-                        await ring(app, await waiting_connections(self._hub.clock.now()), is_urgent=True)
-            except LOST as error:
-                log.warning("could not ring", reason=str(error))
-            except Exception:
-                log.exception("ringing broke off")
-            await asyncio.sleep(REOPEN_LONGEST_S)
+        await again_and_again(self._open_and_ring, "the bell")
+
+    async def _open_and_ring(self) -> None:
+        await check_server()
+        async with job_app(self._hub.environment, 2).open_async() as app:
+            while True:
+                await self._rung.wait()
+                self._rung.clear()
+                try:
+                    # Polls are the sweep's.
+                    await ring(app, await waiting_connections(self._hub.clock.now()), is_urgent=True)
+                except BaseException:
+                    self._rung.set()
+                    raise
 
 
 @asynccontextmanager
@@ -137,24 +134,11 @@ class Worker:
 
     async def run(self) -> None:
         """Works, and opens everything anew when the database was away."""
-        wait = REOPEN_FIRST_S
-        while not self._stopping.is_set():
-            began = asyncio.get_running_loop().time()
-            try:
-                await self._run_once()
-            except LOST as error:
-                log.warning("the database is away", reason=str(error), again_in_s=wait)
-            except Exception:
-                # A worker that lives and does nothing would be worse than one that begins anew.
-                log.exception("the worker broke off", again_in_s=wait)
-            if asyncio.get_running_loop().time() - began > REOPEN_LONGEST_S:
-                wait = REOPEN_FIRST_S
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), wait)
-            wait = min(wait * 2, REOPEN_LONGEST_S)
+        await again_and_again(self._run_once, "the worker", self._stopping)
 
     async def _run_once(self) -> None:
-        """Until it is stopped, or Procrastinate gives up: it ends when its listening connection breaks."""
+        """Until it is stopped, or Procrastinate gives up, as when the database stays away."""
+        await check_server()
         # Each running job needs one of Procrastinate's connections only when it ends.
         async with job_app(self._hub.environment, 4).open_async() as app:
             self._add_tasks(app)
@@ -170,15 +154,22 @@ class Worker:
                     fetch_job_polling_interval=FETCH_EVERY_S,
                 )
             )
-            stopping = asyncio.create_task(self._stopping.wait())
+            besides = [
+                asyncio.create_task(self._stopping.wait()),
+                asyncio.create_task(tick(app, self._hub.clock)),
+            ]
             try:
-                await asyncio.wait([running, stopping], return_when=asyncio.FIRST_COMPLETED)
+                ended, _ = await asyncio.wait([running, *besides], return_when=asyncio.FIRST_COMPLETED)
             finally:
-                stopping.cancel()
+                for task in besides:
+                    task.cancel()
+                await asyncio.gather(*besides, return_exceptions=True)
                 # Its way of being told to finish what it began.
                 running.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await running
+            for task in ended:
+                await task  # tells why it ended
 
     async def _take_turn(self, app: App, connection_id: str) -> None:
         """Works batch after batch, until nothing is due any more or others wait: then it stands in line."""
@@ -204,7 +195,6 @@ class Worker:
             with _told("a turn"):
                 await self._take_turn(app, connection_id)
 
-        @app.periodic(cron=EVERY_SECOND)
         @app.task(name="sweep", queue=SWEEP, queueing_lock="sweep", priority=SWEEPING)
         async def sweep(timestamp: int) -> None:
             del timestamp
@@ -212,7 +202,10 @@ class Worker:
                 await free_dead_jobs(app, self._hub.clock.now())
                 await ring_due(app, self._hub.clock.now())
 
-        @app.periodic(cron=EVERY_HOUR)
+        # Procrastinate 3.10 looks after its worker's heartbeat only while some task is periodic: without one
+        # the part that defers them ends at once, and with the first part that ends the watch is over
+        # (procrastinate/worker.py, _monitor_side_tasks). It goes by the wall clock, so this one is rare.
+        @app.periodic(cron=NEW_YEAR)
         @app.task(name="tidy", queue=SWEEP, queueing_lock="tidy")
         async def tidy(timestamp: int) -> None:
             del timestamp
@@ -226,7 +219,7 @@ def _told(what: str) -> Iterator[None]:
     try:
         yield
     except LOST as error:
-        log.warning("a job failed", job=what, reason=str(error))
+        log.warning("a job failed", job=what, reason=reason_of(error))
     except Exception:
         log.exception("a job broke off", job=what)
 

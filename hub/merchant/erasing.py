@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from tortoise.expressions import Q
+from tortoise.expressions import Q, Subquery
 
 from hub.access import audit
 from hub.errors import ConflictError, NotFoundError, UsageError
@@ -105,8 +105,7 @@ async def _by_email(store: Store, email: str) -> list[Rma]:
     holds = Q(document__icontains=email) | Q(approved_document__icontains=email)
     found = {row.id: row for row in await Rma.filter(holds, store_id=store.id)}
     earlier = Event.filter(store_id=store.id, document__icontains=email)
-    ids = await earlier.distinct().values_list("rma_id", flat=True)
-    found |= {row.id: row for row in await Rma.filter(id__in=list(ids))}
+    found |= {row.id: row for row in await Rma.filter(id__in=Subquery(earlier.values("rma_id")))}
     # `ann@example.com` is in `joann@example.com` too.
     whole = _pattern([email], around=r"[\w.+-]")
     return [row for row in found.values() if any(whole.search(text) for text in await _documents(row))]

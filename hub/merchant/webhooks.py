@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from tortoise.expressions import Subquery
 from yarl import URL
 
 from hub.access import audit
@@ -239,7 +240,6 @@ async def replay(
             asked = asked.filter(update__created_at__gte=since)
         else:
             asked = asked.filter(status=SendingStatus.FAILED)
-        chosen = [each.id for each in await asked.only("id")]
         again = {
             "status": SendingStatus.PENDING,
             "attempts": 0,
@@ -247,10 +247,10 @@ async def replay(
             "reason": "",
             "ended_at": None,
         }
-        await UpdateSending.filter(id__in=chosen).update(**again)
+        count = await UpdateSending.filter(id__in=Subquery(asked.values("id"))).update(**again)
         await Connection.filter(id=row.id).update(resting_until=None)
-        await audit.record("webhook.replayed", row.name, store=row.store_id, after={"messages": len(chosen)})
-    return len(chosen)
+        await audit.record("webhook.replayed", row.name, store=row.store_id, after={"messages": count})
+    return count
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

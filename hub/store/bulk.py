@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tortoise.fields import DatetimeField
-
 from hub.store.database import client
 
 if TYPE_CHECKING:
@@ -48,7 +46,7 @@ async def insert(
     if should_pass_over_known:
         statement += " ON CONFLICT DO NOTHING"
     values = [[row.get(name, default) for name, default in defaults.items()] for row in rows]
-    await database.execute_many(statement, _kept(model, list(defaults), values) if is_sqlite else values)
+    await database.execute_many(statement, values)
 
 
 async def update(rows: Sequence[Model], fields: Sequence[str]) -> None:
@@ -72,15 +70,4 @@ async def update(rows: Sequence[Model], fields: Sequence[str]) -> None:
     ]
     statement = f'UPDATE "{meta.db_table}" SET {", ".join(sets)} WHERE {where}'  # noqa: S608
     values = [[getattr(row, name) for name in names] for row in rows]
-    await database.execute_many(statement, _kept(type(rows[0]), names, values) if is_sqlite else values)
-
-
-def _kept(model: type[Model], names: Sequence[str], rows: list[list[Any]]) -> list[list[Any]]:
-    """Rows as Tortoise keeps them in SQLite, which has no type for times."""
-    fields = model._meta.fields_map  # noqa: SLF001
-    times = [place for place, name in enumerate(names) if isinstance(fields[name], DatetimeField)]
-    for row in rows:
-        for place in times:
-            if row[place] is not None:
-                row[place] = row[place].isoformat(" ")
-    return rows
+    await database.execute_many(statement, values)

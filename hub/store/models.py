@@ -12,10 +12,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, cast
 
-from tortoise import fields
 from tortoise.indexes import Index
 
 from hub.outcomes import Status, ValidationState, Verdict
+from hub.store import fields
 from hub.store.model import Model
 
 if TYPE_CHECKING:

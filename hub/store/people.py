@@ -10,9 +10,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, cast
 
-from tortoise import fields
 from tortoise.indexes import Index
 
+from hub.store import fields
 from hub.store.model import Model
 from hub.store.models import ID_LENGTH, NAME_LENGTH, PROTECT
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
+from tortoise.backends.asyncpg.executor import AsyncpgExecutor
 from tortoise.backends.base.client import (
     NestedTransactionContext,
     TransactionalDBClient,
@@ -21,6 +22,9 @@ from tortoise.backends.base.client import (
 )
 from tortoise.connection import get_connections
 from tortoise.exceptions import BaseORMException, DBConnectionError, OperationalError
+
+from hub.store.membership import FILTERS
+from hub.store.moment import refuse_naive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,10 +44,19 @@ def _translated() -> Iterator[None]:
         raise OperationalError(error) from error
 
 
+class ListExecutor(AsyncpgExecutor):
+    """Binds a list as one value."""
+
+    FILTER_FUNC_OVERRIDE = AsyncpgExecutor.FILTER_FUNC_OVERRIDE | FILTERS
+
+
 class TellingWrapper(TransactionWrapper):
     """A transaction that tells its errors as Tortoise's."""
 
+    executor_class = ListExecutor
+
     async def _translate_exceptions(self, func: Any, *args: Any, **kwargs: Any) -> Any:
+        refuse_naive(args)
         with _translated():
             return await super()._translate_exceptions(func, *args, **kwargs)
 
@@ -119,8 +132,10 @@ class TellingClient(AsyncpgDBClient):
     """The client Tortoise makes for the hub's PostgreSQL."""
 
     connection_class = PlainConnection
+    executor_class = ListExecutor
 
     async def _translate_exceptions(self, func: Any, *args: Any, **kwargs: Any) -> Any:
+        refuse_naive(args)
         with _translated():
             return await super()._translate_exceptions(func, *args, **kwargs)
 

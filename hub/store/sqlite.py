@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from datetime import datetime
 from typing import Any
 
 from tortoise.backends.base.client import NestedTransactionContext, TransactionalDBClient, TransactionContext
@@ -17,12 +18,28 @@ from tortoise.backends.sqlite.client import (
     SqliteTransactionContext,
     SqliteTransactionWrapper,
 )
+from tortoise.backends.sqlite.executor import SqliteExecutor
 from tortoise.connection import get_connections
 from tortoise.exceptions import OperationalError
+
+from hub.store.membership import FILTERS
+from hub.store.moment import as_text
+
+# In place of the one that Tortoise 1.1.9 has registered by now (tortoise/backends/sqlite/executor.py), which
+# keeps the offset. It is what every statement's times go through, those of filters and updates too.
+sqlite3.register_adapter(datetime, as_text)
+
+
+class ListExecutor(SqliteExecutor):
+    """Binds a list as one value."""
+
+    FILTER_FUNC_OVERRIDE = SqliteExecutor.FILTER_FUNC_OVERRIDE | FILTERS
 
 
 class ImmediateWrapper(SqliteTransactionWrapper):
     """A transaction that holds the write lock from its first statement."""
+
+    executor_class = ListExecutor
 
     def _in_transaction(self) -> TransactionContext:
         return NestedTransactionContext(ImmediateWrapper(self))
@@ -76,6 +93,8 @@ class ImmediateContext(SqliteTransactionContext):
 
 class ImmediateClient(SqliteClient):
     """The client Tortoise makes for the hub's SQLite file."""
+
+    executor_class = ListExecutor
 
     def _in_transaction(self) -> TransactionContext:
         return ImmediateContext(ImmediateWrapper(self), self._lock)
