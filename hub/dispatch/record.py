@@ -11,6 +11,7 @@ from hub.crashpoints import CrashPoint, reach
 from hub.dispatch.frozen import freeze
 from hub.dispatch.standing import leave_off, not_approved, take_anew
 from hub.dispatch.transitions import Transitions
+from hub.dispatch.twins import Twins
 from hub.inbound.later import withdrawn
 from hub.outcomes import Outcome, Prepared, Rejected, Status, ValidationState, Verdict
 from hub.store import bulk, epochs
@@ -81,6 +82,7 @@ class Recorder:
         self._claim = claim
         self._noun = opened.connector.schema.document_noun
         self._rows = Transitions(opened, hub.clock.random.random)
+        self.twins = Twins(opened)
 
     async def _save(self, rows: Sequence[Delivery], story: Sequence[TimelineEntry]) -> set[str]:
         """Writes changed rows and what is told about them, in the caller's transaction.
@@ -221,7 +223,8 @@ class Recorder:
         """Commits the attempts, before the first byte goes out.
 
         Returns:
-            The rows that are still to be sent: a cancellation may have come meanwhile.
+            The rows that are still to be sent: a cancellation may have come meanwhile, and what ``twins``
+            names has an obstacle first.
 
         Raises:
             ConfigError: the mark beside the database cannot be written, so that nothing may be sent.
@@ -229,8 +232,9 @@ class Recorder:
         now = self._clock.now()
         async with in_transaction():
             await self._claim.check()
+            blocked = await self.twins.blocked(rows, now)
             unchanged = await self._unchanged(rows)
-            sending = [row for row in rows if row.id in unchanged]
+            sending = [row for row in rows if row.id in unchanged - blocked]
             for row in sending:
                 row.status = Status.SENDING
                 row.attempts += 1
@@ -245,6 +249,7 @@ class Recorder:
                         "reference": row.reference,
                         "mapping_version": row.mapping_version,
                         "claim_token": self._claim.token,
+                        "account": self._opened.row.account,
                         "started_at": now,
                     }
                     for row in sending
@@ -263,6 +268,40 @@ class Recorder:
             await epochs.move_mark(self._environment.database_file, last_attempt)
         reach(CrashPoint.START_MARKED)
         return sending
+
+    # --- twins -----------------------------------------------------------------------------------------
+
+    async def yielded(self, row: Delivery) -> None:
+        """Withdraws a delivery whose RMA the platform shows in a shop of another store."""
+        await self._held_up(row, self._rows.yields(row, self._clock.now()))
+
+    async def waiting_for_twin(self, row: Delivery, until: datetime) -> None:
+        """Puts a delivery off until a twin's try is settled."""
+        self._rows.waits_for_twin(row, until)
+        await self._held_up(row, None)
+
+    async def stopped_by_twin(self, row: Delivery, twin: Delivery, documents: Sequence[str]) -> None:
+        """Hands a delivery to a person, since this account holds a document that a twin made."""
+        told = self._rows.stopped_by_twin(row, documents, self._clock.now())
+        await self._held_up(row, told)
+        # Whose it is, only whoever runs the hub is told.
+        log.warning("return is credited already by another store", delivery=row.id, other=twin.id)
+
+    async def not_looked_for(self, row: Delivery, answer: Outcome) -> None:
+        """Puts a delivery off, since the look for what a twin left failed: nothing was learnt or sent."""
+        told = self._rows.after_first_look(row, answer, self._clock.now())
+        await self._held_up(row, told)
+        if answer.verdict is Verdict.PAUSED:
+            await self.pause(answer.reason)
+
+    async def _held_up(self, row: Delivery, told: TimelineEntry | None) -> None:
+        async with in_transaction():
+            await self._claim.check()
+            await _locked([row.rma_id])
+            await self._save([row], [told] if told else [])
+            reach(CrashPoint.TWIN_BEFORE_COMMIT)
+
+    # --- what came of it -------------------------------------------------------------------------------
 
     async def sent(self, rows: Sequence[Delivery], outcomes: Sequence[Outcome]) -> None:
         """Records what came of the attempts started last."""
@@ -294,8 +333,11 @@ class Recorder:
         await self._log("delivery sent", rows)
 
     async def _worked(self, now: datetime) -> None:
-        mine = Connection.filter(id=self._opened.row.id)
+        row = self._opened.row
+        mine = Connection.filter(id=row.id)
         await mine.update(last_success_at=now, last_error="")
+        if row.proved_at is None:
+            await mine.filter(quota_key=row.quota_key, proved_at__isnull=True).update(proved_at=now)
         # From the first document on there is something to poll for.
         first_poll = now + timedelta(seconds=self._opened.poll_interval_s)
         await mine.filter(next_poll_at__isnull=True).update(next_poll_at=first_poll)
