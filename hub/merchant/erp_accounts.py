@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from posixpath import normpath
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from hub.errors import ConflictError
 from hub.store.models import Connection
@@ -44,7 +45,7 @@ def account_key(schema: Described, credentials: BaseModel, settings: BaseModel) 
 
 
 def _spelled(value: str) -> str:
-    """An address in one of its spellings: without its scheme's own port, a dot behind the host, or ``//``."""
+    """An address in one spelling: without its scheme's own port, a dot behind the host, ``//``, ``%61``."""
     if not value.startswith(("https://", "http://")):
         return value
     parts = urlsplit(value)
@@ -52,8 +53,8 @@ def _spelled(value: str) -> str:
     host = f"[{host}]" if ":" in host else host
     if parts.port not in {None, _PORTS[parts.scheme]}:
         host = f"{host}:{parts.port}"
-    path = "/".join(part for part in parts.path.split("/") if part)
-    return f"{parts.scheme}://{host}/{path}".rstrip("/")
+    path = normpath(f"/{unquote(parts.path).lstrip('/')}")
+    return f"{parts.scheme}://{host}{path}".rstrip("/")
 
 
 async def twin_of(row: Connection, key: str) -> Connection | None:
