@@ -161,13 +161,18 @@ class TwoStores:
 
 @asynccontextmanager
 async def open_two_stores(
-    environment: Environment, *, is_one_account: bool = False, **settings: str
+    environment: Environment,
+    *,
+    is_one_account: bool = False,
+    seeds: tuple[int, int] = (0, 1),
+    **settings: str,
 ) -> AsyncIterator[TwoStores]:
     """A hub with two stores for the block.
 
     Args:
         environment: where the hub's database is, up to date and without rows.
         is_one_account: True connects both stores to one account of the ERP.
+        seeds: of the two accounts.
         settings: of both connections to the ERP.
     """
     time = FastTime()
@@ -176,7 +181,7 @@ async def open_two_stores(
         http = await stack.enter_async_context(client_session())
         erps: list[tuple[Cin7Sandbox, str]] = []
         sides = []
-        for seed, name in enumerate(("ours", "stranger")):
+        for seed, name in zip(seeds, ("ours", "stranger"), strict=True):
             if not (erps and is_one_account):
                 made = Cin7Sandbox(seed, time.now, quota=(), has_unique_references=False)
                 erps.append((made, (await stack.enter_async_context(SandboxServer(made))).url))
