@@ -12,7 +12,7 @@ from hub.dispatch.due import due
 from hub.dispatch.opening import UnreadableError, as_started, views
 from hub.dispatch.record import Recorder
 from hub.dispatch.transitions import after_refusal, recognised
-from hub.dispatch.twins import can_be_passed_over, is_asked_for, seen_by_hooks, stops
+from hub.dispatch.twins import calls_forgotten, can_be_passed_over, is_asked_for, seen_by_hooks, stops
 from hub.errors import InDoubtError, PluginError, RejectedError
 from hub.outcomes import Outcome, Status, Verdict
 from hub.store import epochs
@@ -173,8 +173,9 @@ class Flush:
             if (view := await seen_by_hooks(twin)) is None:
                 await self._record.stopped_by_twin(row, twin, ())
                 return False
-            # About nobody's delivery: what is asked and answered is not for both stores to read.
-            (answer,) = await self._find([view], about=())
+            # What is asked and answered is for neither store to read: it is about the other's return too.
+            async with calls_forgotten(self._opened.row):
+                (answer,) = await self._find([view], about=())
             reach(CrashPoint.TWIN_AFTER_LOOK)
             if isinstance(answer, Outcome):
                 if not can_be_passed_over(twin, answer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -289,6 +290,10 @@ class Recorder:
 
     async def not_looked_for(self, row: Delivery, answer: Outcome) -> None:
         """Puts a delivery off, since the look for what a twin left failed: nothing was learnt or sent."""
+        if answer.verdict is not Verdict.PAUSED:
+            # The ERP's own words may repeat what was asked, which is another store's.
+            reason = f"{self._opened.connector.schema.title} could not be asked for an earlier {self._noun}"
+            answer = replace(answer, reason=reason, fix="")
         told = self._rows.after_first_look(row, answer, self._clock.now())
         await self._held_up(row, told)
         if answer.verdict is Verdict.PAUSED:

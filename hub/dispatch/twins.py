@@ -9,23 +9,25 @@ matter.
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from hub.dispatch.opening import UnreadableError, views
 from hub.outcomes import SightingKind, Status, Verdict
-from hub.store.models import Attempt, Connection, Delivery, Rma, TimelineEntry
+from hub.store.models import Attempt, Connection, Delivery, Exchange, Rma, TimelineEntry
 from hub.store.timeline import EDITED, HANDED_BACK, RESOLVED, TWIN
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
     from datetime import datetime
 
     from hub import hookspecs
     from hub.dispatch.opening import OpenedConnection
     from hub.outcomes import Outcome, Sighting
 
+NOT_KEPT = "[not kept]"
 AGAIN = timedelta(seconds=10)
 """How soon it is seen again whether a twin's try is settled. No call is made for that."""
 
@@ -150,6 +152,23 @@ async def seen_by_hooks(twin: Delivery) -> hookspecs.Delivery | None:
     except UnreadableError:
         return None
     return view
+
+
+@asynccontextmanager
+async def calls_forgotten(row: Connection) -> AsyncIterator[None]:
+    """Leaves of the calls in the block only that they were made, which the quota counts."""
+    mine = Exchange.filter(connection_id=row.id)
+    last = await mine.order_by("-id").first().only("id")
+    try:
+        yield
+    finally:
+        for call in await mine.filter(id__gt=last.id if last else 0).only("id", "url", "error"):
+            await mine.filter(id=call.id).update(
+                url=call.url.partition("?")[0],
+                request_body="",
+                reply_body=NOT_KEPT,
+                error=NOT_KEPT if call.error else "",
+            )
 
 
 async def is_asked_for(row: Delivery) -> bool:

@@ -179,6 +179,7 @@ async def open_two_stores(
     async with AsyncExitStack() as stack:
         hub = await stack.enter_async_context(open_hub(environment, clock=time.clock))
         http = await stack.enter_async_context(client_session())
+        await stores.ensure_default(hub.clock)
         erps: list[tuple[Cin7Sandbox, str]] = []
         sides = []
         for seed, name in zip(seeds, ("ours", "stranger"), strict=True):
