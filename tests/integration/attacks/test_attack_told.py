@@ -83,7 +83,7 @@ async def test_administrators_see_it_among_the_stores_and_merchants_nowhere(read
                 "/desk",
                 "/integrations",
                 "/sources/shop",
-                "/settings",
+                "/settings/store",
             ):
                 page = await ada.get(path)
                 assert (page.status, "stranger" in page.text) == (200, False), path
