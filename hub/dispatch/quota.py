@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tortoise.expressions import Q
+
 from hub.errors import RetriableError
 from hub.hookspecs import QuotaWindow
 from hub.store.bulk import insert
@@ -169,9 +171,17 @@ async def _filler(
 
 
 async def _sharing(connection_id: str, *, is_for_update: bool = False) -> list[str]:
-    """The connections that spend one quota with this one, itself among them, also removed ones."""
-    key = (await Connection.get(id=connection_id).only("id", "quota_key")).quota_key
-    rows = Connection.filter(quota_key=key) if key else Connection.filter(id=connection_id)
+    """The connections that spend one quota with this one, itself among them, also removed ones.
+
+    Another store's is among them once the account has accepted the credentials of both: whoever merely writes
+    an account down spends nothing of its quota, and reads nothing of it.
+    """
+    row = await Connection.get(id=connection_id).only("id", "store_id", "quota_key", "proved_at")
+    sharing = Q(store_id=row.store_id)
+    if row.proved_at is not None:
+        sharing |= Q(proved_at__isnull=False)
+    key = row.quota_key
+    rows = Connection.filter(sharing, quota_key=key) if key else Connection.filter(id=connection_id)
     if is_for_update:
         rows = rows.select_for_update(no_key=True)
     return [row.id for row in await rows.only("id").order_by("id")]

@@ -140,11 +140,14 @@ async def _locked(rows: Sequence[Delivery]) -> tuple[dict[int, Rma], dict[tuple[
 
 
 async def seen_by_hooks(twin: Delivery) -> hookspecs.Delivery | None:
-    """A twin's delivery as a look for its document needs it; None when this version cannot read its RMA.
+    """A twin's delivery as a look for its document needs it; None when it cannot be looked for.
 
-    A document that a person named proves nothing of it, and is left out: what the hub made carries its mark.
+    That is one over no connection any more, or whose RMA this version cannot read. A document that a person
+    named proves nothing of it, and is left out: what the hub made carries its mark.
     """
-    connection = await Connection.get(id=twin.connection_id)
+    connection: Connection | None = twin.connection
+    if connection is None:
+        return None
     if await TimelineEntry.exists(rma_id=twin.rma_id, kind=RESOLVED):
         twin.document_id = None
     try:

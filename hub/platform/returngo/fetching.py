@@ -84,7 +84,8 @@ async def take_in(hub: Hub, opened: OpenedPlatform, event: IncomingEvent) -> boo
         source=source_of(row),
         credit_from=opened.settings.credit_from,
         is_read_now=True,
-        is_confirmed=is_authority(opened.settings),
+        # One whose shop another connection holds tells of its returns all the same, and confirms none.
+        is_confirmed=row.account_key is not None and is_authority(opened.settings),
     )
     return not (accepted.duplicate or accepted.is_talk)
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from hub.core import open_hub
+from hub.dispatch.quota import reserve, usage
 from hub.errors import AuthError, ConflictError, HubError
+from hub.hookspecs import QuotaWindow
 from hub.merchant import connections, integrations, platforms
-from hub.store.models import Connection, Rma, Role
+from hub.store.models import Connection, Exchange, Rma, Role
 from tests.support.two_stores import open_two_stores
 
 if TYPE_CHECKING:
@@ -115,6 +119,38 @@ async def test_draft_of_a_taken_account_is_not_switched_on(ready: Environment) -
         with pytest.raises(ConflictError, match="connected to this hub") as caught:
             await integrations.switch_on(added.row)
         assert ours.store.name not in f"{caught.value}{caught.value.fix}"
+
+
+async def test_account_written_down_spends_nothing_of_its_quota_and_reads_nothing_of_it(
+    migrated: Environment,
+) -> None:
+    async with open_two_stores(migrated) as two:
+        ours, theirs = two.ours, two.theirs
+        schema = replace(
+            ours.hub.registry.get("cin7_omni").schema, quota=(QuotaWindow(calls=2, per=timedelta(days=1)),)
+        )
+        await connections.check(ours.hub, await ours.row())
+        # The check itself took nine places of the quota; this looks at two others.
+        await Exchange.all().delete()
+        await attempt(theirs, account(two, api_key="wrong"), should_check=False)
+        squatter = await connections.get(theirs.store, "new")
+
+        async def take(connection_id: str) -> None:
+            now = ours.hub.clock.now()
+            await reserve(connection_id, schema, now, method="GET", url="http://x", request_body="")
+
+        async def used(connection_id: str) -> int:
+            return (await usage(connection_id, schema, ours.hub.clock.now()))[0].used
+
+        await take(ours.connection_id)
+        assert await used(squatter.id) == 0
+        await take(squatter.id)
+        await take(squatter.id)
+        assert await used(ours.connection_id) == 1
+        await take(ours.connection_id)
+        # Once both have proved it, it is one quota.
+        await Connection.filter(id=squatter.id).update(proved_at=ours.hub.clock.now())
+        assert (await used(squatter.id), await used(ours.connection_id)) == (4, 4)
 
 
 async def test_shop_is_held_by_whoever_proves_it(migrated: Environment) -> None:

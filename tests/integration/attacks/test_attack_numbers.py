@@ -12,7 +12,8 @@ import pytest
 from hub.core import open_hub
 from hub.inbound.accept import accept
 from hub.inbound.event import read_event
-from hub.merchant import connections, deliveries
+from hub.inbound.intake import Intake
+from hub.merchant import connections, contested, deliveries
 from hub.outcomes import Status
 from hub.routing import Decision
 from hub.store.models import Connection, Delivery, Event, Rma, RmaToFetch
@@ -77,6 +78,7 @@ async def test_note_in_another_account_stops_nothing(migrated: Environment) -> N
         await two.settle()
         assert (two.made(ours), two.made(theirs)) == (1, 1)
         assert (await ours.status(), await theirs.status()) == (Status.DONE, Status.DONE)
+        assert [each.rma_id for each in await contested.every()] == ["901"]
         await learns_nothing(ours, theirs)
 
 
@@ -302,6 +304,33 @@ async def test_withdrawn_return_is_credited_once_its_shop_is_connected(migrated:
         await theirs.show()
         await two.settle()
         assert (await theirs.status(), two.made(theirs)) == (Status.DONE, 1)
+
+
+async def test_two_stores_whose_events_come_at_one_moment_share_a_commit_and_nothing_else(
+    migrated: Environment,
+) -> None:
+    async with open_two_stores(migrated) as two:
+        intake = Intake(two.ours.hub.clock)
+        accepted = await asyncio.gather(
+            *(
+                accept(
+                    side.hub.clock,
+                    side.store,
+                    event(side.document(number)),
+                    source="x",
+                    event_id=number,
+                    intake=intake,
+                )
+                for number in ("901", "902")
+                for side in (two.ours, two.theirs)
+            )
+        )
+        assert [each.duplicate for each in accepted] == [False] * 4
+        for side in (two.ours, two.theirs):
+            held = {row.rma_id: row.order_name for row in await Rma.filter(store_id=side.store.id)}
+            assert held == {number: f"#{number}-{side.store.name}" for number in ("901", "902")}
+        await two.settle()
+        assert (two.made(two.ours), two.made(two.theirs)) == (1, 1)
 
 
 async def test_one_event_id_of_two_stores_is_two_events(migrated: Environment) -> None:
