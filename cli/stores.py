@@ -64,6 +64,51 @@ def edit(name: str, url: Url = None, customer_support_url: SupportUrl = None, as
     with_hub(work, _show_one, as_json=as_json)
 
 
+@app.command(epilog="Example: hub stores contested --json")
+def contested(as_json: Json = False) -> None:
+    """List return numbers that several stores have or want documents for.
+
+    Each store that signs an event for a number has a row of its own, and reads of no other. Where the
+    platform shows the return, it is confirmed. Look which document counts, cancel the others in the ERP, and
+    close the delivery of the store that it belongs to with `hub deliveries resolve`.
+    """
+
+    async def work(_: Hub) -> list[dict[str, Any]]:
+        from hub.merchant import contested as numbers
+
+        return [
+            {
+                "rma_id": each.rma_id,
+                "store": party.store,
+                "is_confirmed": party.is_confirmed,
+                "delivery": party.delivery_id,
+                "status": party.status.value if party.status else None,
+                "connection": party.connection,
+                "document": party.document_id,
+            }
+            for each in await numbers.every()
+            for party in each.parties
+        ]
+
+    def show(rows: list[dict[str, Any]]) -> None:
+        lines = [
+            [
+                row["rma_id"],
+                row["store"],
+                "confirmed" if row["is_confirmed"] else "signed",
+                row["delivery"] or "",
+                row["status"] or "",
+                row["connection"] or "",
+                row["document"] or "",
+            ]
+            for row in rows
+        ]
+        heads = ["RMA", "STORE", "KNOWN BY", "DELIVERY", "STATUS", "CONNECTION", "DOCUMENT"]
+        table(lines, heads, empty="no return number is contested")
+
+    with_hub(work, show, as_json=as_json)
+
+
 def _shown(store: Store) -> dict[str, Any]:
     return {"name": store.name, "url": store.url, "customer_support_url": store.customer_support_url}
 

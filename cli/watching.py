@@ -77,7 +77,7 @@ async def examine(hub: Hub) -> dict[str, Any]:
     """What `hub doctor` finds."""
     from hub.access import keys
     from hub.engine.embedded import is_engine_running
-    from hub.merchant import connections, health, platforms, stores, webhooks
+    from hub.merchant import connections, contested, health, platforms, stores, webhooks
 
     environment = hub.environment
     found = []
@@ -96,6 +96,11 @@ async def examine(hub: Hub) -> dict[str, Any]:
         found.append(
             f"{unplaced} returns lead to no connection and need a person: "
             "`hub deliveries list --status attention` has them, `hub deliveries show` what to do"
+        )
+    if numbers := await contested.every():
+        found.append(
+            f"{len(numbers)} returns have documents of one store, and another store has or wants one for the "
+            "same number: `hub stores contested` lists them"
         )
     shown = [
         {"store": store.name, **_shown(await health.health(hub, row))}

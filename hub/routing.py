@@ -68,6 +68,8 @@ class Route:
         location_id: where they are restocked; None unless ``send``, or when the method names none.
         reason: why it is not ``send``, in one sentence for the merchant; empty for ``send``.
         fix: what the person should do; empty when there is nothing to do.
+        is_unconfirmed: True when it would be ``send``, were the RMA not another store's: see
+            :func:`hold_unconfirmed`.
     """
 
     decision: Decision
@@ -78,6 +80,7 @@ class Route:
     location_id: str | None = None
     reason: str = ""
     fix: str = ""
+    is_unconfirmed: bool = False
 
 
 def is_past_approval(rma: Rma) -> bool:
@@ -161,6 +164,28 @@ def hold_back(
         reason=f"it does not say when it was approved, and it was not created after {cut_off}",
         fix="look for its credit in the ERP; if there is one, or none is due, run "
         "`hub deliveries resolve <id> --note TEXT`; if not, run `hub deliveries retry <id>`",
+    )
+
+
+UNCONFIRMED = "only an event told of this return, and its platform does not show it in a shop of this store"
+"""Why a return is not credited that the platform shows in a shop of another store, which goes unnamed."""
+CONFIRMING = (
+    "if it is this store's, connect its shop under Integrations: what the platform shows there counts"
+)
+
+
+def hold_unconfirmed(decided: Route) -> Route:
+    """Keeps an RMA from being credited that the platform shows in a shop of another store."""
+    if decided.decision is not Decision.SEND:
+        return decided
+    return replace(
+        decided,
+        decision=Decision.SKIP,
+        connection_id=None,
+        location_id=None,
+        reason=UNCONFIRMED,
+        fix=CONFIRMING,
+        is_unconfirmed=True,
     )
 
 

@@ -120,7 +120,8 @@ def _key(rma: Rma, news: News, earlier: int) -> str:
     Worked out and not drawn: a hub that was restored from a backup and has forgotten that it told something
     gives it the same id again, and receivers know the repetition.
     """
-    parts = [rma.platform, rma.rma_id, news.kind, earlier, news.about]
+    # The store, since several may have a row under one number, and none may guess another's ids.
+    parts = [rma.store_id, rma.platform, rma.rma_id, news.kind, earlier, news.about]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:ID_LENGTH]
 
 

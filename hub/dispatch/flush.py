@@ -12,6 +12,7 @@ from hub.dispatch.due import due
 from hub.dispatch.opening import UnreadableError, as_started, views
 from hub.dispatch.record import Recorder
 from hub.dispatch.transitions import after_refusal, recognised
+from hub.dispatch.twins import calls_forgotten, can_be_passed_over, is_asked_for, seen_by_hooks, stops
 from hub.errors import InDoubtError, PluginError, RejectedError
 from hub.outcomes import Outcome, Status, Verdict
 from hub.store import epochs
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from hub.core import Hub
     from hub.dispatch.claims import Claim
     from hub.dispatch.opening import OpenedConnection
+    from hub.dispatch.twins import Obstacle
     from hub.outcomes import Prepared, Rejected, Sighting
 
 
@@ -111,15 +113,29 @@ class Flush:
         reach(CrashPoint.FIRST_LOOK_AFTER_ANSWER)
         return await self._record.looked_first(rows, answers)
 
-    async def _find(self, deliveries: Sequence[hookspecs.Delivery]) -> list[Sighting | Outcome]:
+    async def _find(
+        self, deliveries: Sequence[hookspecs.Delivery], *, about: Sequence[str] | None = None
+    ) -> list[Sighting | Outcome]:
+        """Looks for documents. ``about``: whose the calls are in the log; None for the deliveries' own."""
         opened = self._opened
 
         async def find(batch: Sequence[hookspecs.Delivery]) -> Sequence[Sighting]:
-            with opened.session.about([each.delivery_id for each in batch]):
+            concerned = [each.delivery_id for each in batch] if about is None else about
+            with opened.session.about(concerned):
                 return await opened.connector.find_documents(opened.view, batch)
 
         answers = await halving(find, deliveries, (RejectedError, PluginError))
-        return [recognised(each) for each in answers] if self._has_forgotten else answers
+        if not self._has_forgotten:
+            return answers
+        return [each if await self._is_remembered(each) else recognised(each) for each in answers]
+
+    async def _is_remembered(self, answer: Sighting | Outcome) -> bool:
+        """Whether a document that seems forgotten is another store's, and in its ledger."""
+        if isinstance(answer, Outcome) or not answer.is_of_this_rma:
+            return False
+        ids = [document.document_id for document in answer.documents]
+        same = Delivery.filter(document_id__in=ids, connection__quota_key=self._opened.row.quota_key)
+        return await same.exists()
 
     async def _deliver(self, waiting: Sequence[Delivery]) -> None:
         rows, deliveries = await self._read(waiting)
@@ -132,8 +148,45 @@ class Flush:
         if ready and self._has_forgotten:
             ready = await self._look_first(ready)
         # Preparing may have waited for quota: a person may have switched the connector off since.
-        if ready and await self._is_running() and (sending := await self._record.start(ready)):
-            await self._send(sending, [as_started(seen[row.id], row) for row in sending])
+        while ready and await self._is_running():
+            if sending := await self._record.start(ready):
+                await self._send(sending, [as_started(seen[row.id], row) for row in sending])
+            ready = await self._meet_twins()
+
+    async def _meet_twins(self) -> list[Delivery]:
+        """Deals with what other stores have under the same numbers. Gives the rows that it does not stop."""
+        free = []
+        for obstacle in self._record.twins.obstacles:
+            if obstacle.is_unconfirmed:
+                await self._record.yielded(obstacle.row)
+            elif obstacle.wait_until is not None:
+                await self._record.waiting_for_twin(obstacle.row, obstacle.wait_until)
+            elif await self._is_passed(obstacle):
+                free.append(obstacle.row)
+        return free
+
+    async def _is_passed(self, obstacle: Obstacle) -> bool:
+        """Looks for what twins have left in this account. True when that is nothing."""
+        row = obstacle.row
+        is_asked = await is_asked_for(row)
+        for twin in obstacle.tried:
+            if (view := await seen_by_hooks(twin)) is None:
+                await self._record.stopped_by_twin(row, twin, ())
+                return False
+            # What is asked and answered is for neither store to read: it is about the other's return too.
+            async with calls_forgotten(self._opened.row):
+                (answer,) = await self._find([view], about=())
+            reach(CrashPoint.TWIN_AFTER_LOOK)
+            if isinstance(answer, Outcome):
+                if not can_be_passed_over(twin, answer):
+                    await self._record.not_looked_for(row, answer)
+                    return False
+            elif stops(answer, is_asked=is_asked):
+                ids = [document.document_id for document in answer.documents]
+                await self._record.stopped_by_twin(row, twin, ids)
+                return False
+            self._record.twins.settle(twin)
+        return True
 
     async def _prepare(
         self, rows: Sequence[Delivery], deliveries: Sequence[hookspecs.Delivery]

@@ -91,6 +91,9 @@ async def poll(
         raise
     reach(CrashPoint.POLL_CYCLE_READ)
     now = hub.clock.now()
+    if row.proved_at is None:
+        unproved = Connection.filter(id=row.id, quota_key=row.quota_key, proved_at__isnull=True)
+        await unproved.update(proved_at=now)
     await Connection.filter(id=row.id).update(
         polled_at=now,
         last_success_at=now,

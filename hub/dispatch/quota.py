@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tortoise.expressions import Q
+
 from hub.errors import RetriableError
 from hub.hookspecs import QuotaWindow
-from hub.store.accounts import connections_to
 from hub.store.bulk import insert
 from hub.store.database import in_transaction
-from hub.store.models import Exchange, ExchangeDelivery
+from hub.store.models import Connection, Exchange, ExchangeDelivery
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -117,7 +118,7 @@ async def reserve(  # noqa: PLR0913 - what is written down of a call
     """
     async with in_transaction():
         # Holding the connections' rows keeps two processes from taking one place.
-        sharing = await connections_to(connection_id, is_for_update=True)
+        sharing = await _sharing(connection_id, is_for_update=True)
         # No place is given further ahead: later ones are of a clock that has been set back since.
         calls = Exchange.filter(connection_id__in=sharing, at__lte=now + LONGEST_WAIT)
         calls = calls.order_by("-at", "-id")
@@ -169,6 +170,23 @@ async def _filler(
     return (row.finished_at or row.at) if row else None
 
 
+async def _sharing(connection_id: str, *, is_for_update: bool = False) -> list[str]:
+    """The connections that spend one quota with this one, itself among them, also removed ones.
+
+    Another store's is among them once the account has accepted the credentials of both: whoever merely writes
+    an account down spends nothing of its quota, and reads nothing of it.
+    """
+    row = await Connection.get(id=connection_id).only("id", "store_id", "quota_key", "proved_at")
+    sharing = Q(store_id=row.store_id)
+    if row.proved_at is not None:
+        sharing |= Q(proved_at__isnull=False)
+    key = row.quota_key
+    rows = Connection.filter(sharing, quota_key=key) if key else Connection.filter(id=connection_id)
+    if is_for_update:
+        rows = rows.select_for_update(no_key=True)
+    return [row.id for row in await rows.only("id").order_by("id")]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
     """How full one window is.
@@ -192,7 +210,7 @@ class Usage:
 async def usage(connection_id: str, schema: Limits, now: datetime) -> list[Usage]:
     """How full each of a connection's windows is."""
     found = []
-    sharing = await connections_to(connection_id)
+    sharing = await _sharing(connection_id)
     for window in schema.quota:
         calls = Exchange.filter(connection_id__in=sharing, at__gt=now - window.per)
         filler = await calls.order_by("-at", "-id").offset(window.calls - 1).first().only("id", "at")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from hub.dispatch.frozen import freeze
 from hub.dispatch.owners import connection_names, share_out
 from hub.dispatch.standing import leave_off, not_approved, take_anew
 from hub.dispatch.transitions import Transitions
+from hub.dispatch.twins import Twins
 from hub.inbound.later import withdrawn
 from hub.outcomes import Outcome, Prepared, Rejected, Status, ValidationState, Verdict
 from hub.store import bulk, epochs
@@ -85,6 +87,7 @@ class Recorder:
         self._claim = claim
         self._noun = opened.connector.schema.document_noun
         self._rows = Transitions(opened, hub.clock.random.random)
+        self.twins = Twins(opened)
 
     async def _hold(self, rows: Sequence[Delivery]) -> None:
         """Begins every transaction: what is locked before RMAs and deliveries.
@@ -264,8 +267,9 @@ class Recorder:
         """Commits the attempts, before the first byte goes out.
 
         Returns:
-            The rows that are still to be sent: a cancellation may have come meanwhile. None of them when a
-            person has paused or changed the connection since it was opened.
+            The rows that are still to be sent: a cancellation may have come meanwhile, and what ``twins``
+            names has an obstacle first. None of them when a person has paused or changed the connection since
+            it was opened.
 
         Raises:
             ConfigError: the mark beside the database cannot be written, so that nothing may be sent.
@@ -274,9 +278,11 @@ class Recorder:
         async with in_transaction():
             await self._claim.check()
             if not await self._may_send():
+                self.twins.obstacles = []
                 return []
+            blocked = await self.twins.blocked(rows, now)
             unchanged = await self._unchanged(rows)
-            sending = [row for row in rows if row.id in unchanged]
+            sending = [row for row in rows if row.id in unchanged - blocked]
             for row in sending:
                 row.status, row.account_key = Status.SENDING, self._opened.account
                 row.attempts += 1
@@ -291,6 +297,7 @@ class Recorder:
                         "reference": row.reference,
                         "mapping_version": row.mapping_version,
                         "claim_token": self._claim.token,
+                        "account": self._opened.row.account,
                         "started_at": now,
                     }
                     for row in sending
@@ -314,6 +321,44 @@ class Recorder:
         """Whether the connection is as it was opened. Its row is locked: whoever changes it waits for us."""
         row = await Connection.get(id=self._opened.row.id)
         return not row.is_paused and row.removed_at is None and self._opened.is_led_by(row)
+
+    # --- twins -----------------------------------------------------------------------------------------
+
+    async def yielded(self, row: Delivery) -> None:
+        """Withdraws a delivery whose RMA the platform shows in a shop of another store."""
+        await self._held_up(row, self._rows.yields(row, self._clock.now()))
+
+    async def waiting_for_twin(self, row: Delivery, until: datetime) -> None:
+        """Puts a delivery off until a twin's try is settled."""
+        self._rows.waits_for_twin(row, until)
+        await self._held_up(row, None)
+
+    async def stopped_by_twin(self, row: Delivery, twin: Delivery, documents: Sequence[str]) -> None:
+        """Hands a delivery to a person, since this account holds a document that a twin made."""
+        told = self._rows.stopped_by_twin(row, documents, self._clock.now())
+        await self._held_up(row, told)
+        # Whose it is, only whoever runs the hub is told.
+        log.warning("return is credited already by another store", delivery=row.id, other=twin.id)
+
+    async def not_looked_for(self, row: Delivery, answer: Outcome) -> None:
+        """Puts a delivery off, since the look for what a twin left failed: nothing was learnt or sent."""
+        if answer.verdict is not Verdict.PAUSED:
+            # The ERP's own words may repeat what was asked, which is another store's.
+            reason = f"{self._opened.connector.schema.title} could not be asked for an earlier {self._noun}"
+            answer = replace(answer, reason=reason, fix="")
+        told = self._rows.after_first_look(row, answer, self._clock.now())
+        await self._held_up(row, told)
+        if answer.verdict is Verdict.PAUSED:
+            await self.pause(answer.reason)
+
+    async def _held_up(self, row: Delivery, told: TimelineEntry | None) -> None:
+        async with in_transaction():
+            await self._claim.check()
+            await _locked([row.rma_id])
+            await self._save([row], [told] if told else [])
+            reach(CrashPoint.TWIN_BEFORE_COMMIT)
+
+    # --- what came of it -------------------------------------------------------------------------------
 
     async def sent(self, rows: Sequence[Delivery], outcomes: Sequence[Outcome]) -> None:
         """Records what came of the attempts started last."""
@@ -345,8 +390,11 @@ class Recorder:
         await self._log("delivery sent", rows)
 
     async def _worked(self, now: datetime) -> None:
-        mine = Connection.filter(id=self._opened.row.id)
+        row = self._opened.row
+        mine = Connection.filter(id=row.id)
         await mine.update(last_success_at=now, last_error="")
+        if row.proved_at is None:
+            await mine.filter(quota_key=row.quota_key, proved_at__isnull=True).update(proved_at=now)
         # From the first document on there is something to poll for.
         first_poll = now + timedelta(seconds=self._opened.poll_interval_s)
         await mine.filter(next_poll_at__isnull=True).update(next_poll_at=first_poll)

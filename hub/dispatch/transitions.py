@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from hub.dispatch.frozen import edited_of, replace_by_edited
 from hub.dispatch.policy import failed_look_wait, next_look_at, retry_wait
 from hub.outcomes import Outcome, Sighting, SightingKind, Status, Verdict
-from hub.store.timeline import entry
+from hub.routing import CONFIRMING, UNCONFIRMED
+from hub.store.timeline import TWIN, entry
+from hub.store.timeline import UNCONFIRMED as KIND_UNCONFIRMED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime, timedelta
 
     from hub.dispatch.opening import OpenedConnection
@@ -145,6 +147,40 @@ class Transitions:
         seen = ", ".join(document.document_id for document in sighting.documents)
         fix = f"look at {self._noun} {seen} in {self._title} and decide which one counts"
         return self.attention(row, now, reason, fix, Verdict.IN_DOUBT)
+
+    def yields(self, row: Delivery, now: datetime) -> TimelineEntry:
+        """The platform shows the RMA in a shop of another store, and in none of this one."""
+        self.end(row, Status.SKIPPED, Verdict.SKIPPED, UNCONFIRMED)
+        row.fix, row.edited_request = CONFIRMING, None
+        return entry(row.rma_id, now, KIND_UNCONFIRMED, f"Nothing is credited: {UNCONFIRMED}.")
+
+    def waits_for_twin(self, row: Delivery, until: datetime) -> None:
+        """Another try for this return in this account is not settled yet."""
+        row.reason = (
+            f"it is not known yet whether {self._title} holds a {self._noun} of this return: another try "
+            "over this account is being settled"
+        )
+        row.next_attempt_at = until
+
+    def stopped_by_twin(self, row: Delivery, documents: Sequence[str], now: datetime) -> TimelineEntry:
+        """The account holds a document of this return that another connection to it made.
+
+        Args:
+            row: the delivery.
+            documents: their ids; empty when what another try left cannot be told.
+            now: the present.
+        """
+        seen = f"{self._noun} {', '.join(documents)}" if documents else f"perhaps a {self._noun}"
+        reason = (
+            f"{self._title} holds {seen} of this return already, made over another connection to this account"
+        )
+        fix = (
+            f"look at it in {self._title}: if it credits this return, run `hub deliveries resolve {row.id} "
+            f"--note TEXT`; if not, cancel it there and run `hub deliveries retry {row.id}`"
+        )
+        told = self.attention(row, now, reason, fix, Verdict.REJECTED)
+        told.kind = TWIN
+        return told
 
     def attention(
         self, row: Delivery, now: datetime, reason: str, fix: str, verdict: Verdict

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from hub.crashpoints import CrashPoint, reach
 from hub.errors import EventError
 from hub.inbound.deciding import arrival, item_rows, methods_of, placed, placement
+from hub.inbound.twins import lock_with_twins, withdraw_twins
 from hub.outcomes import Status
-from hub.routing import Decision, hold_back, route
+from hub.routing import Decision, hold_back, hold_unconfirmed, route
 from hub.store.bulk import insert
 from hub.store.database import in_transaction
 from hub.store.models import Connection, Delivery, Event, EventSecret, Rma, RmaItem, TimelineEntry
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from hub.inbound.event import IncomingEvent
     from hub.routing import Route
     from hub.store.models import Store
+
+
+Number = tuple[str, str]
+"""Platform, and the RMA's id there. Several stores may have a row under one."""
 
 
 class RemovedSecretError(EventError):
@@ -70,6 +75,7 @@ class Arrival:
         signed_by: id of the secret that signed it; None when nobody had to. It must count at the commit.
         is_read_now: True when the hub has just read it at its source: then it is how the RMA stands, also
             when it stood so before and differently in between.
+        is_confirmed: True when its platform showed it in a shop of the store.
     """
 
     store: Store
@@ -79,6 +85,12 @@ class Arrival:
     credit_from: datetime | None = None
     signed_by: str | None = None
     is_read_now: bool = False
+    is_confirmed: bool = False
+
+    @property
+    def number(self) -> Number:
+        """What names its RMA on the platform."""
+        return self.event.rma.platform, self.event.rma.rma_id
 
 
 async def store_new(clock: Clock, arrivals: Sequence[Arrival]) -> list[Accepted | None]:
@@ -96,10 +108,10 @@ async def store_new(clock: Clock, arrivals: Sequence[Arrival]) -> list[Accepted 
         IntegrityError: another process stored one of them at this moment. Nothing was stored.
     """
     async with in_transaction():
-        new = await _new_ones(arrivals)
+        new, twins = await _new_ones(arrivals)
         await check_signers(list(new.values()))
-        decided = await _decided(list(new.values()))
-        answers = await _store(clock, new, decided) if new else {}
+        decided = await _decided(list(new.values()), twins)
+        answers = await _store(clock, new, decided, twins) if new else {}
     return [answers.get(number) for number in range(len(arrivals))]
 
 
@@ -122,36 +134,39 @@ async def check_signers(arrivals: Sequence[Arrival]) -> None:
         )
 
 
-async def _new_ones(arrivals: Sequence[Arrival]) -> dict[int, Arrival]:
-    """Those to be stored, by their place.
+async def _new_ones(arrivals: Sequence[Arrival]) -> tuple[dict[int, Arrival], dict[Number, list[Rma]]]:
+    """Those to be stored, by their place; and all stores' rows under their numbers, with few columns.
 
     In the order of their RMAs: of two processes that store the same ones at one moment, one waits.
     """
-    ids: dict[str, set[str]] = {}
+    ids: dict[tuple[int, str], set[str]] = {}
     numbers: dict[str, set[str]] = {}
     for each in arrivals:
-        ids.setdefault(each.source, set()).add(each.event_id)
+        ids.setdefault((each.store.id, each.source), set()).add(each.event_id)
         numbers.setdefault(each.event.rma.platform, set()).add(each.event.rma.rma_id)
-    seen: set[tuple[str, str, str]] = set()
-    for source, several in ids.items():
-        known = Event.filter(source=source, event_id__in=list(several))
-        seen |= {("event", source, each.event_id) for each in await known.only("id", "event_id")}
+    seen: set[tuple[object, ...]] = set()
+    for (store_id, source), several in ids.items():
+        known = Event.filter(store_id=store_id, source=source, event_id__in=list(several))
+        seen |= {("event", store_id, source, each.event_id) for each in await known.only("id", "event_id")}
+    held: dict[Number, list[Rma]] = {}
     for platform, several in numbers.items():
-        held = Rma.filter(platform=platform, rma_id__in=list(several))
-        seen |= {("rma", platform, each.rma_id) for each in await held.only("id", "rma_id")}
+        same = Rma.filter(platform=platform, rma_id__in=list(several))
+        for row in await same.only("id", "platform", "rma_id", "store_id", "confirmed_at"):
+            held.setdefault((row.platform, row.rma_id), []).append(row)
+            seen.add(("rma", row.store_id, row.platform, row.rma_id))
     new = {}
     for place, each in enumerate(arrivals):
-        keys = {
-            ("event", each.source, each.event_id),
-            ("rma", each.event.rma.platform, each.event.rma.rma_id),
+        keys: set[tuple[object, ...]] = {
+            ("event", each.store.id, each.source, each.event_id),
+            ("rma", each.store.id, *each.number),
         }
         if not keys & seen:
             new[place] = each
             seen |= keys
-    return dict(sorted(new.items(), key=lambda item: item[1].event.rma.rma_id))
+    return dict(sorted(new.items(), key=lambda item: (item[1].number, item[1].store.id))), held
 
 
-async def _decided(arrivals: Sequence[Arrival]) -> list[Route]:
+async def _decided(arrivals: Sequence[Arrival], twins: Mapping[Number, Sequence[Rma]]) -> list[Route]:
     methods = {
         store_id: await methods_of(
             store_id, [each.event.rma for each in arrivals if each.store.id == store_id]
@@ -163,11 +178,18 @@ async def _decided(arrivals: Sequence[Arrival]) -> list[Route]:
         found = route(each.event.rma, methods[each.store.id])
         if each.credit_from is not None:
             found = hold_back(found, each.event.rma, each.credit_from, is_newly_approved=False)
+        if not each.is_confirmed and any(row.confirmed_at for row in twins.get(each.number, ())):
+            found = hold_unconfirmed(found)
         decided.append(found)
     return decided
 
 
-async def _store(clock: Clock, new: Mapping[int, Arrival], decided: Sequence[Route]) -> dict[int, Accepted]:
+async def _store(
+    clock: Clock,
+    new: Mapping[int, Arrival],
+    decided: Sequence[Route],
+    twins: Mapping[Number, Sequence[Rma]],
+) -> dict[int, Accepted]:
     now = clock.now()
     arrivals = list(new.values())
     await insert(Rma, [_rma_row(each, found, now) for each, found in zip(arrivals, decided, strict=True)])
@@ -189,7 +211,7 @@ async def _store(clock: Clock, new: Mapping[int, Arrival], decided: Sequence[Rou
             delivery_id = clock.new_id()
             values = placement(delivery_id, found, now)
             deliveries.append(values | {"id": delivery_id, "rma_id": row, "version": 1, "created_at": now})
-            if told := placed(values):
+            if told := placed(values, found):
                 story.append({"rma_id": row, "at": now, "kind": told[0], "text": told[1]})
         answers[place] = Accepted(
             event_id=arrived.event_id,
@@ -203,6 +225,11 @@ async def _store(clock: Clock, new: Mapping[int, Arrival], decided: Sequence[Rou
     await insert(TimelineEntry, story)
     await insert(Delivery, deliveries)
     await _make_findable(arrivals, rows)
+    for arrived in arrivals:
+        if arrived.is_confirmed and arrived.number in twins:
+            locked = await lock_with_twins(*arrived.number)
+            (mine,) = [row for row in locked if row.store_id == arrived.store.id]
+            await withdraw_twins(mine, [row for row in locked if row is not mine], now)
     await _tell_receivers(clock, [each for each in deliveries if each["status"] is Status.ATTENTION])
     reach(CrashPoint.ACCEPT_BEFORE_COMMIT)
     return answers
@@ -222,6 +249,7 @@ def _rma_row(arrived: Arrival, decided: Route, now: datetime) -> dict[str, Any]:
         "approved_at": (rma.approved_at or now) if is_approved else None,
         "last_updated_at": rma.last_updated_at,
         "received_at": now,
+        "confirmed_at": now if arrived.is_confirmed else None,
     }
 
 
@@ -242,9 +270,9 @@ async def _row_ids(arrivals: Sequence[Arrival]) -> list[int]:
     platforms = list({each.event.rma.platform for each in arrivals})
     # By both, as the index has them: without the platform every RMA there is would be read.
     written = Rma.filter(platform__in=platforms, rma_id__in=numbers)
-    rows = await written.values_list("platform", "rma_id", "id")
-    ids = {(platform, number): row for platform, number, row in rows}
-    return [ids[each.event.rma.platform, each.event.rma.rma_id] for each in arrivals]
+    rows = await written.values_list("store_id", "platform", "rma_id", "id")
+    ids = {(store, platform, number): row for store, platform, number, row in rows}
+    return [ids[each.store.id, *each.number] for each in arrivals]
 
 
 async def _make_findable(arrivals: Sequence[Arrival], rows: Sequence[int]) -> None:

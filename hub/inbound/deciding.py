@@ -15,7 +15,7 @@ from hub.store.bulk import insert
 from hub.store.database import client
 from hub.store.models import NAME_LENGTH, ReturnMethod, Rma, RmaItem, TimelineEntry
 from hub.store.terms import remember
-from hub.store.timeline import tell
+from hub.store.timeline import UNCONFIRMED, tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -90,13 +90,14 @@ def placement(delivery_id: str, decided: Route, now: datetime) -> dict[str, Any]
     }
 
 
-def placed(values: Mapping[str, Any]) -> tuple[str, str] | None:
+def placed(values: Mapping[str, Any], decided: Route) -> tuple[str, str] | None:
     """What a placement adds to the RMA's story: kind and sentence. None for one that is on its way."""
     match values["status"]:
         case Status.PENDING:
             return None
         case Status.SKIPPED:
-            return "delivery.skipped", f"Nothing is credited: {values['reason']}."
+            kind = UNCONFIRMED if decided.is_unconfirmed else "delivery.skipped"
+            return kind, f"Nothing is credited: {values['reason']}."
         case _:
             text = f"Needs a person: {values['reason']}. To mend it: {values['fix']}."
             return "delivery.attention", text
@@ -114,7 +115,7 @@ async def place(delivery: Delivery, decided: Route, now: datetime) -> None:
     delivery.origins, delivery.warnings = "{}", "[]"
     delivery.retries = 0
     delivery.version = (delivery.version or 0) + 1
-    if story := placed(values):
+    if story := placed(values, decided):
         await tell(delivery.rma_id, now, *story)
     await delivery.save()
 

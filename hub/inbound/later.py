@@ -150,19 +150,28 @@ def is_approved_again(delivery: Delivery, rma: domain.Rma, previous: str) -> boo
     )
 
 
-async def look_then_prepare_anew(row: Rma, delivery: Delivery, now: datetime) -> None:
-    """Hands a delivery back of which earlier tries may have left something after all."""
+async def look_then_prepare_anew(
+    row: Rma, delivery: Delivery, now: datetime, why: str = "the RMA is approved again"
+) -> None:
+    """Hands a delivery back of which earlier tries may have left something after all.
+
+    Args:
+        row: its RMA, locked.
+        delivery: locked.
+        now: the present.
+        why: what has changed, as the beginning of a sentence.
+    """
     obstacle = await _obstacle(delivery)
-    text = "The RMA is approved again. The hub first looks for what earlier tries may have left."
+    text = f"{why[0].upper()}{why[1:]}. The hub first looks for what earlier tries may have left."
     delivery.verdict, delivery.fix = Verdict.IN_DOUBT, ""
     if obstacle is None:
         delivery.status, delivery.next_attempt_at, delivery.lost_at = Status.IN_DOUBT, now, now
-        delivery.reason = "the RMA is approved again, and earlier tries are looked for first"
+        delivery.reason = f"{why}, and earlier tries are looked for first"
         delivery.looks = delivery.retries = 0
         delivery.is_prepared_anew, delivery.edited_request = True, None
     else:
         delivery.status, delivery.next_attempt_at = Status.ATTENTION, None
-        delivery.reason = f"the RMA is approved again, and the connection of its earlier tries {obstacle}"
+        delivery.reason = f"{why}, and the connection of its earlier tries {obstacle}"
         delivery.fix = (
             "look for its credit in the ERP; credit it by hand if there is none, then run "
             f"`hub deliveries resolve {delivery.id} --note TEXT`"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shlex
 from dataclasses import dataclass
@@ -16,11 +15,13 @@ from hub.dispatch.http import client_session
 from hub.dispatch.opening import open_connection, read_model
 from hub.errors import ConflictError, NotFoundError, UsageError
 from hub.merchant import reports
+from hub.merchant.erp_accounts import account_key, check_account_free, check_held, twin_of
 from hub.merchant.stores import checked_name
 from hub.outcomes import Status
 from hub.store.accounts import hold_account
 from hub.store.database import hold_key, in_transaction, naming
 from hub.store.models import Connection, Delivery, ReturnMethod, Role, Store, TimelineEntry
+from hub.store.proof import prove
 from hub.store.timeline import entry, tell
 
 if TYPE_CHECKING:
@@ -114,7 +115,6 @@ async def add(
         name=name,
         name_key=name.casefold(),
         connector=connector_name,
-        account_key=key,
         quota_key=key,
         settings=as_json(settings),
         credentials="",
@@ -128,14 +128,8 @@ async def add(
                 f"add connection {name!r}: store {store.name} has one of that name",
                 fix=f"choose another name, or change it with `hub connections edit {shlex.quote(name)}`",
             )
-        twin = await Connection.get_or_none(account_key=key).select_related("store")
-        if twin is not None and not is_second_allowed:
-            raise ConflictError(
-                f"add connection {name!r}: {twin.name!r} of store {twin.store.name} uses this account",
-                why="two connections to one account would spend one quota twice over",
-                fix="use that connection; if you mean it, `hub connections add` takes --allow-same-account",
-            )
-        row.account_key = None if twin is not None else key
+        if not is_second_allowed:
+            await check_account_free(row, f"add connection {name!r}")
         await hold_key()
         row.credentials = hub.sealer.seal(as_json(credentials), row=f"connection/{row.id}")
         await row.save(force_create=True)
@@ -144,6 +138,8 @@ async def add(
         return Added(row=row, report=None, notes=notes)
     try:
         report = await check(hub, row)
+        if not is_second_allowed:
+            check_held(row, f"add connection {name!r}")
     except BaseException:
         # Only the log of its calls stays: they have spent the account's quota.
         async with in_transaction():
@@ -155,6 +151,8 @@ async def add(
 
 async def check(hub: Hub, row: Connection) -> ConnectReport:
     """Proves a connection against its ERP and writes down how it went.
+
+    It then holds its account, unless another connection has proved that one before.
 
     Raises:
         AuthError, RetriableError: it does not work now.
@@ -194,6 +192,7 @@ async def _checked(hub: Hub, row: Connection, report: ConnectReport) -> ConnectR
     await as_checked.update(
         last_success_at=now, last_error="", checked_at=now, connect_report=row.connect_report
     )
+    await prove(row, now)
     return report
 
 
@@ -242,15 +241,16 @@ async def edit(hub: Hub, row: Connection, values: Mapping[str, str]) -> None:
         sealed = json.loads(hub.sealer.open(held.credentials, row=f"connection/{row.id}"))
         credentials, settings = split_values(schema, {**json.loads(held.settings), **sealed, **values})
         key = account_key(schema, credentials, settings)
-        row.account_key, row.quota_key = held.account_key, held.quota_key
+        row.account_key, row.quota_key, row.proved_at = held.account_key, held.quota_key, held.proved_at
         if key != held.quota_key:
             await _check_account_may_change(held, key)
             await _prepare_anew(held, hub.clock.now())
-            row.account_key, row.quota_key = (key if held.account_key is not None else None), key
+            # Nobody has proved that one yet: the next check does, or the first call that goes well.
+            row.account_key, row.quota_key, row.proved_at = None, key, None
         row.settings = as_json(settings)
         await hold_key()
         row.credentials = hub.sealer.seal(as_json(credentials), row=f"connection/{row.id}")
-        await row.save(update_fields=["settings", "credentials", "account_key", "quota_key"])
+        await row.save(update_fields=["settings", "credentials", "account_key", "quota_key", "proved_at"])
         old_shown, new_shown = audit.changed(before, _state(schema, row, hub))
         entered = {name: "entered anew" for name in _secret_fields(schema.credentials) if name in values}
         await _record("edited", row, before=old_shown, after={**new_shown, **entered})
@@ -274,10 +274,10 @@ async def _check_account_may_change(row: Connection, key: str) -> None:
             why="the hub would look for them in the new account, find nothing, and make them again",
             fix=f"settle them first: `hub deliveries list --connection {shlex.quote(row.name)}`",
         )
-    if row.account_key is not None and await Connection.filter(account_key=key).exclude(id=row.id).exists():
+    if twin := await twin_of(row, key):
         raise ConflictError(
-            f"change the account of connection {row.name!r}: another connection uses that account",
-            fix="remove the other one first",
+            f"change the account of connection {row.name!r}: {twin.name!r} uses that account",
+            fix="remove that one first",
         )
 
 
@@ -432,12 +432,6 @@ def _trimmings(values: Mapping[str, str], *models: BaseModel) -> Iterator[str]:
             kept = kept.get_secret_value() if isinstance(kept, SecretStr) else kept
             if name in values and isinstance(kept, str) and values[name] != kept == values[name].strip():
                 yield f"blanks around {name} were removed"
-
-
-def account_key(schema: Form, credentials: BaseModel, settings: BaseModel) -> str:
-    """A digest that two connections to one account of an ERP share."""
-    given = [str(getattr(credentials, f, getattr(settings, f, ""))) for f in schema.account_fields]
-    return hashlib.sha256(json.dumps([schema.name, *given]).encode()).hexdigest()
 
 
 def shown_values(schema: Form, row: Connection, hub: Hub) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -43,6 +43,7 @@ class LedgerEntry:
         references: every reference any attempt used, and the frozen one.
         is_here: True when it belongs to the connection that is reconciled; of others only the document's id
             counts, since two connections may use one account of the ERP.
+        is_of_store: False when that other connection is another store's, which is told nothing more of.
         total, units: of the frozen request; None when the connector did not tell.
         items: those that are credited.
         held: what is known of them, by ``returned_item_id``.
@@ -56,6 +57,7 @@ class LedgerEntry:
     document_id: str | None
     references: frozenset[str] = frozenset()
     is_here: bool = True
+    is_of_store: bool = True
     total: Money | None = None
     units: Mapping[str, Decimal] | None = None
     items: tuple[Item, ...] = ()

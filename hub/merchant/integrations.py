@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hub.dispatch.disabling import disabled_names
 from hub.errors import ConflictError
 from hub.merchant import connections, platforms
+from hub.merchant.erp_accounts import check_held
 from hub.merchant.overview import Strip, strip
 from hub.outcomes import Status
 from hub.store.models import Connection, Delivery, Exchange, ReturnMethod
@@ -164,12 +165,13 @@ async def switch_on(row: Connection) -> int:
         How many deliveries have waited for it.
 
     Raises:
-        ConflictError: no check of it has gone well.
+        ConflictError: no check of it has gone well, or another connection had proved its account before.
     """
-    if row.checked_at is None:
+    if row.checked_at is None or row.proved_at is None:
         raise ConflictError(
             f"switch {row.name} on: no check of it has gone well yet",
             why="its credentials are not proved",
             fix="check it, and mend what the check says",
         )
+    check_held(row, f"switch {row.name} on")
     return await connections.resume(row)

@@ -13,12 +13,14 @@ from hub.dispatch.http import client_session
 from hub.dispatch.quota import Usage, usage
 from hub.dispatch.waiting import claim_in_turn
 from hub.errors import ConflictError, HubError, NotFoundError
-from hub.merchant.connections import account_key, as_json, held, shown_values, split_values
+from hub.merchant.connections import as_json, held, shown_values, split_values
+from hub.merchant.erp_accounts import account_key, twin_of
 from hub.merchant.platform_problems import platform_problems
 from hub.merchant.stores import checked_name
 from hub.platform.returngo.config import SCHEMA
 from hub.platform.returngo.hints import PATH, hint_key
 from hub.platform.returngo.opening import open_platform, read_credentials, read_settings
+from hub.platform.returngo.shop import hold_shop
 from hub.store.database import hold_key, in_transaction, naming
 from hub.store.models import Connection, RmaToFetch, Role, SendingStatus, Store, UpdateSending
 
@@ -69,7 +71,6 @@ async def add(
         name_key=_name_key(name),
         role=Role.PLATFORM,
         connector=SCHEMA.name,
-        account_key=key,
         quota_key=key,
         settings=as_json(settings),
         credentials="",
@@ -109,10 +110,10 @@ async def _check_free(row: Connection) -> None:
             fix=f"choose another name, or change it with `hub platforms edit {shlex.quote(row.name)}`",
         )
     await _check_token_free(row)
-    twin = await Connection.get_or_none(account_key=row.account_key).select_related("store")
-    if twin is not None:
+    # Of another store's, nobody is told before they have proved that the shop is theirs too.
+    if twin := await twin_of(row, row.quota_key):
         raise ConflictError(
-            f"add platform {row.name!r}: {twin.name!r} of store {twin.store.name} is this shop",
+            f"add platform {row.name!r}: {twin.name!r} is this shop",
             why="each return would be taken in twice, and one quota spent twice over",
             fix="use that one, or remove it first",
         )
@@ -132,7 +133,8 @@ async def check(hub: Hub, row: Connection) -> None:
 
     Raises:
         AuthError, RetriableError, RejectedError: it does not work now.
-        ConflictError: somebody else works on it and does not finish.
+        ConflictError: another connection has proved this shop before, or somebody else works on it and does
+            not finish.
     """
     async with (
         claim_in_turn(hub, row.id, owner="check", what=f"check platform {row.name!r}") as claimed,
@@ -147,6 +149,7 @@ async def check(hub: Hub, row: Connection) -> None:
         # Of what was tried: a person may have entered another key meanwhile.
         as_tried = Connection.filter(id=row.id, settings=row.settings, credentials=row.credentials)
         await as_tried.update(last_success_at=row.last_success_at, last_error="")
+        await hold_shop(row, row.last_success_at)
 
 
 def hint_path(hub: Hub, row: Connection) -> str:
@@ -199,7 +202,7 @@ async def edit(hub: Hub, row: Connection, values: Mapping[str, str]) -> None:
         now_is = await held(row)
         sealed = json.loads(hub.sealer.open(now_is.credentials, row=f"connection/{row.id}"))
         credentials, settings = split_values(SCHEMA, {**json.loads(now_is.settings), **sealed, **values})
-        if account_key(SCHEMA, credentials, settings) != now_is.account_key:
+        if account_key(SCHEMA, credentials, settings) != now_is.quota_key:
             raise ConflictError(
                 f"change platform {row.name!r}: that is another shop",
                 why="the returns taken in so far, and how far its list was read, belong to this one",

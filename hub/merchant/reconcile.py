@@ -141,15 +141,16 @@ async def _look(
 async def _ledger(row: Connection, since: datetime, listed: Sequence[ListedDocument]) -> list[LedgerEntry]:
     """The connection's deliveries of that time, and all that a listed document may belong to."""
     rows = {each.id: each for each in await _chosen(Q(connection_id=row.id, created_at__gte=since))}
-    # Another kind of ERP may give the same ids and names.
-    alike = Q(connection__connector=row.connector)
+    # Another account gives the same ids and names, and its returns are none of this store's business.
+    here = Q(connection__quota_key=row.quota_key) if row.quota_key else Q(connection_id=row.id)
+    mine = Q(rma__store_id=row.store_id)
     questions: list[tuple[Iterable[str | None], Callable[[Sequence[str]], Q]]] = [
-        ((each.document_id for each in listed), lambda chunk: Q(document_id__in=chunk) & alike),
-        ((each.delivery_id for each in listed), lambda chunk: Q(id__in=chunk)),
-        ((each.rma_id for each in listed), lambda chunk: Q(rma__rma_id__in=chunk)),
+        ((each.document_id for each in listed), lambda chunk: Q(document_id__in=chunk) & here),
+        ((each.delivery_id for each in listed), lambda chunk: Q(id__in=chunk) & (here | mine)),
+        ((each.rma_id for each in listed), lambda chunk: Q(rma__rma_id__in=chunk) & mine),
         (
             (each.reference for each in listed if each.delivery_id is None),
-            lambda chunk: Q(reference__in=chunk) & alike,
+            lambda chunk: Q(reference__in=chunk) & here,
         ),
     ]
     for values, wanted in questions:
@@ -187,6 +188,7 @@ def _entry(
         document_id=delivery.document_id,
         references=frozenset(references | ({delivery.reference} if delivery.reference else set())),
         is_here=delivery.connection_id == row.id,
+        is_of_store=rma.store_id == row.store_id,
         total=read_total(delivery.total),
         units=read_units(delivery.units),
         items=tuple(item for item in approved.items if item.returned_item_id in credited),

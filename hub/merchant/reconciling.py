@@ -68,7 +68,7 @@ class _Comparison:
         self._sightings = sightings
         self._by_document = {each.document_id: each for each in ledger if each.document_id is not None}
         self._by_delivery = {each.delivery_id: each for each in ledger}
-        self._by_rma = {each.rma_id: each for each in ledger}
+        self._by_rma = {each.rma_id: each for each in ledger if each.is_of_store}
         self._live = [each for each in listed if not each.is_void]
         by_rma: dict[str | None, list[ListedDocument]] = defaultdict(list)
         for document in self._live:
@@ -156,6 +156,8 @@ class _Comparison:
         entry = self._by_delivery.get(document.delivery_id or "")
         if entry is not None and entry.status in {Status.SENDING, Status.IN_DOUBT}:
             return None  # the hub is about to find it by itself
+        if entry is not None and not entry.is_of_store:
+            return None  # for that store to be told
         if entry is None:
             text = f"{name} carries the mark of a delivery that this hub does not know, for RMA"
             fix = "find out which hub made it, or whether this one was restored"

@@ -14,7 +14,7 @@ from tortoise.expressions import Q
 
 from hub.errors import UsageError
 from hub.outcomes import Status, ValidationState
-from hub.store.models import Connection, Delivery, Rma, SearchTerm
+from hub.store.models import Connection, Delivery, Rma, Role, SearchTerm
 from hub.store.terms import term_of
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _AT_ONCE = 500
 NEEDS_PERSON = "needs_you"
 """Beside the statuses of deliveries: what needs a person for its credit note or its goods."""
 _RARE = {Status.PENDING, Status.SENDING, Status.IN_DOUBT, Status.ATTENTION}
-"""Statuses that few returns are in for long: those are found by status, the others by store."""
+"""Statuses that few returns are in for long: those are found by status, the others by age."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -173,10 +173,10 @@ class _Walk:
         wanted = self._wanted
         found: list[list[int]] = []
         if wanted.status == NEEDS_PERSON:
-            found.append(await self._by_delivery(Q(status=Status.ATTENTION), below))
+            found += await self._by_status(Status.ATTENTION, below)
             found.append(await self._by_rma(Q(validation=ValidationState.FLAGGED), below))
         elif wanted.status in _RARE:
-            found.append(await self._by_delivery(Q(status=wanted.status), below))
+            found += await self._by_status(Status(wanted.status), below)
         elif self._within.connections is not None:
             found += [
                 await self._by_delivery(Q(connection_id=one), below) for one in self._within.connections
@@ -190,6 +190,20 @@ class _Walk:
     async def _by_delivery(self, among: Q, below: int | None) -> list[int]:
         rows = Delivery.filter(among, **self._bounds("rma_id", below))
         return [each[0] for each in await rows.order_by("-rma_id").limit(FURTHEST).values_list("rma_id")]
+
+    async def _by_status(self, status: Status, below: int | None) -> list[list[int]]:
+        """Of the store's own alone: among all stores' the walk would end early for their sake, and say so.
+
+        A delivery names no store. Its connection does, and where it has none, its RMA.
+        """
+        of_store = Connection.filter(store_id=self._store.id, role=Role.ERP).only("id")
+        chosen = self._within.connections
+        ids = [each.id for each in await of_store] if chosen is None else chosen
+        found = [await self._by_delivery(Q(connection_id=each, status=status), below) for each in ids]
+        if chosen is None:
+            unplaced = Q(connection_id__isnull=True, status=status, rma__store_id=self._store.id)
+            found.append(await self._by_delivery(unplaced, below))
+        return found
 
     async def _by_rma(self, among: Q, below: int | None) -> list[int]:
         rows = Rma.filter(among, store_id=self._store.id, **self._bounds("id", below))

@@ -80,10 +80,14 @@ class Connection(Model):
     hint_key = fields.CharField(64, null=True, unique=True)
     """Digest of the unguessable part of the address where a platform may tell us to look. NULL for others."""
     account_key = fields.CharField(64, null=True, unique=True)
-    """Digest of the account in the ERP; NULL once removed, or when a second connection was asked for."""
+    """Digest of the account that it holds, as :attr:`quota_key`: the first connection that proved its
+    credentials there holds it. NULL before that, for every further one, and once removed."""
     quota_key = fields.CharField(64, default="", db_index=True)
     """Digest of the account, kept for good: connections to one account, also removed ones, spent one quota.
     Empty where nobody worked it out: then the connection counts alone."""
+    proved_at = fields.DatetimeField(null=True)
+    """When the account first accepted the credentials. NULL before: whoever only wrote an account down holds
+    nothing, and keeps nobody from it."""
     settings = fields.TextField()
     credentials = fields.TextField()
     """Sealed JSON."""
@@ -176,11 +180,14 @@ class Event(Model):
 
     class Meta:
         table = "event"
-        unique_together = (("source", "event_id"),)
+        unique_together = (("store", "source", "event_id"),)
 
 
 class Rma(Model):
-    """A return: as it is now, and as it stood when it was approved."""
+    """A return as one store knows it: as it is now, and as it stood when it was approved.
+
+    Another store that signs an event for the same number has a row of its own.
+    """
 
     id = fields.IntField(primary_key=True)
     platform = fields.CharField(40)
@@ -200,6 +207,9 @@ class Rma(Model):
     approved_at = fields.DatetimeField(null=True)
     last_updated_at = fields.DatetimeField(null=True)
     received_at = fields.DatetimeField()
+    confirmed_at = fields.DatetimeField(null=True)
+    """When the returns platform first showed it in a shop of its store. NULL while only an event or a command
+    told of it: then it yields to a store of which the platform shows it."""
     erased_at = fields.DatetimeField(null=True)
     """When its customer's personal data was erased. From then on nothing personal is taken in again.
     NULL while it was not."""
@@ -210,9 +220,11 @@ class Rma(Model):
 
     class Meta:
         table = "rma"
-        unique_together = (("platform", "rma_id"),)
+        unique_together = (("store", "platform", "rma_id"),)
         indexes = (
             Index(fields=("store_id", "rma_id")),
+            # For the rows of other stores under one number.
+            Index(fields=("platform", "rma_id")),
             # For lists, which go by id, newest first; received_at gives their bounds.
             Index(fields=("store_id", "id")),
             Index(fields=("store_id", "received_at")),
@@ -345,6 +357,8 @@ class Attempt(Model):
     reference = fields.TextField()
     mapping_version = fields.IntField()
     claim_token = fields.CharField(ID_LENGTH)
+    account = fields.CharField(64, default="", db_default="")
+    """Digest of the ERP's account that it went to, whatever its connection leads to later."""
     started_at = fields.DatetimeField()
     finished_at = fields.DatetimeField(null=True)
     verdict = _verdict_or_null()

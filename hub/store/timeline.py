@@ -20,6 +20,10 @@ EDITED = "delivery.edited"
 """A person wrote the request by hand."""
 HANDED_BACK = "delivery.handed_back"
 """A delivery that had ended is the hub's to work on again."""
+TWIN = "delivery.twin"
+"""A document of this return, made over another connection to the account, keeps it from being sent."""
+UNCONFIRMED = "delivery.unconfirmed"
+"""Nothing is credited: the platform shows the RMA in another store's shop, and not in one of this store."""
 
 
 def entry(rma: int, at: datetime, kind: str, text: str) -> TimelineEntry:

@@ -11,7 +11,7 @@ import structlog
 from aiohttp import web
 
 from hub.errors import EventError
-from hub.inbound.accept import OtherStoreError, accept
+from hub.inbound.accept import accept
 from hub.inbound.arriving import RemovedSecretError
 from hub.inbound.event import read_event
 from hub.inbound.intake import Intake
@@ -142,30 +142,16 @@ class Events:
         return web.json_response(answer, status=HTTPStatus.ACCEPTED)
 
     async def _accept(self, secret: EventSecret, message_id: str, event: IncomingEvent) -> Accepted:
-        try:
-            return await accept(
-                self._hub.clock,
-                secret.store,
-                event,
-                # By store, since two stores' senders may count alike; not by secret: senders change theirs.
-                source=f"events/{secret.store_id}",
-                event_id=message_id,
-                signed_by=secret.id,
-                intake=self._intake,
-            )
-        except OtherStoreError as error:
-            log.warning(
-                "event for another store's RMA refused",
-                rma=event.rma.rma_id,
-                reason=str(error),
-                secret=secret.name,
-            )
-            raise EventError(
-                f"accept RMA {event.rma.rma_id}",
-                why="it belongs to another store than the secret",
-                fix="sign it with a secret of the store it belongs to",
-                status=409,
-            ) from error
+        return await accept(
+            self._hub.clock,
+            secret.store,
+            event,
+            # By store, since two stores' senders may count alike; not by secret: senders change theirs.
+            source=f"events/{secret.store_id}",
+            event_id=message_id,
+            signed_by=secret.id,
+            intake=self._intake,
+        )
 
     async def _signer(self, signed: Signed, raw: bytes) -> EventSecret:
         """The secret that signed the request. That it still counts is looked up when the event is stored."""

@@ -17,6 +17,7 @@ from hub.dispatch.due import due
 from hub.dispatch.policy import RETRY_AFTER_LONGEST
 from hub.errors import ConnectorError, EventError, RejectedError, RetriableError
 from hub.inbound.accept import accept
+from hub.platform.returngo.shop import is_authority
 from hub.store.models import RmaToFetch, Store
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ async def take_in(hub: Hub, opened: OpenedPlatform, event: IncomingEvent) -> boo
         False when the hub held this already, but for comments.
 
     Raises:
-        EventError: it belongs to another store.
+        EventError: it is refused.
     """
     row = opened.row
     accepted = await accept(
@@ -83,6 +84,8 @@ async def take_in(hub: Hub, opened: OpenedPlatform, event: IncomingEvent) -> boo
         source=source_of(row),
         credit_from=opened.settings.credit_from,
         is_read_now=True,
+        # One whose shop another connection holds tells of its returns all the same, and confirms none.
+        is_confirmed=row.account_key is not None and is_authority(opened.settings),
     )
     return not (accepted.duplicate or accepted.is_talk)
 

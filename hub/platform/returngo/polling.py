@@ -14,6 +14,7 @@ from hub.errors import AuthError, EventError, HubError, RejectedError, Retriable
 from hub.platform.returngo.config import NAME, ListRows
 from hub.platform.returngo.cursor import Cursor, advance, read_cursor, write_cursor
 from hub.platform.returngo.fetching import remember, take_in
+from hub.platform.returngo.shop import hold_shop, is_authority
 from hub.platform.returngo.wire import event_of
 from hub.store.database import in_transaction
 from hub.store.models import Connection, Rma, RmaToFetch
@@ -89,7 +90,9 @@ async def _page(hub: Hub, opened: OpenedPlatform, claim: Claim, report: PollRepo
     at = _cursor(opened).begun(now)
     page = await _listed(opened, at)
     reach(CrashPoint.PLATFORM_LISTED)
-    changed = await _changed(page.rows)
+    if row.proved_at is None or row.account_key is None:
+        await hold_shop(row, now)
+    changed = await _changed(opened, page.rows, now)
     following, more = advance(at, page, timedelta(seconds=settings.overlap_s))
     report.read += len(changed)
     if settings.list_rows is ListRows.FULL:
@@ -98,7 +101,7 @@ async def _page(hub: Hub, opened: OpenedPlatform, claim: Claim, report: PollRepo
     async with in_transaction():
         await claim.check()
         if changed:
-            await remember(row.id, await _urgency(changed), now, now)
+            await remember(row.id, await _urgency(row.store_id, changed), now, now)
         row.poll_cursor = write_cursor(following)
         # A person who changes the settings may send the list back to its beginning.
         as_opened = Connection.filter(id=row.id, settings=row.settings)
@@ -127,38 +130,63 @@ async def _listed(opened: OpenedPlatform, at: Cursor) -> ListPage:
         return await opened.client.list_page(since=at.since)
 
 
-async def _urgency(rows: Sequence[ListRow]) -> dict[str, bool]:
+async def _urgency(store_id: int, rows: Sequence[ListRow]) -> dict[str, bool]:
     """Whether each is urgent: not one that stands as we hold it, as after our own comment."""
-    held = await _held(rows)
+    held = await _held(store_id, rows)
     return {
         row.rma_id: row.rma_id not in held
         or row.status is None
-        or row.status.casefold() != held[row.rma_id][0].casefold()
+        or row.status.casefold() != held[row.rma_id].status.casefold()
         for row in rows
     }
 
 
-async def _held(rows: Sequence[ListRow]) -> dict[str, tuple[str, datetime | None]]:
-    known = Rma.filter(platform=NAME, rma_id__in=[row.rma_id for row in rows])
-    return {
-        rma_id: (status, updated_at)
-        for rma_id, status, updated_at in await known.values_list("rma_id", "status", "last_updated_at")
-    }
+async def _held(store_id: int, rows: Sequence[ListRow]) -> dict[str, Rma]:
+    """The store's own rows; what another has under a number says nothing of it here."""
+    known = Rma.filter(store_id=store_id, platform=NAME, rma_id__in=[row.rma_id for row in rows])
+    columns = ("id", "rma_id", "status", "last_updated_at", "confirmed_at")
+    return {row.rma_id: row for row in await known.only(*columns)}
 
 
-async def _changed(rows: Sequence[ListRow]) -> list[ListRow]:
+async def _changed(opened: OpenedPlatform, rows: Sequence[ListRow], now: datetime) -> list[ListRow]:
     """The rows that show another RMA, or another state of it, than the hub holds."""
-    held = await _held(rows)
-    return [row for row in rows if row.rma_id not in held or _differs(row, *held[row.rma_id])]
+    held = await _held(opened.row.store_id, rows)
+    changed: list[ListRow] = []
+    same: list[ListRow] = []
+    for row in rows:
+        is_changed = row.rma_id not in held or _differs(row, held[row.rma_id])
+        (changed if is_changed else same).append(row)
+    if not is_authority(opened.settings):
+        return changed
+    unconfirmed = [row for row in same if held[row.rma_id].confirmed_at is None]
+    return changed + await _confirm(opened.row.store_id, unconfirmed, now)
 
 
-def _differs(row: ListRow, status: str, updated_at: datetime | None) -> bool:
-    if row.updated_at is None or updated_at is None:
+async def _confirm(store_id: int, rows: Sequence[ListRow], now: datetime) -> list[ListRow]:
+    """Confirms what the hub holds by an event alone: its shop's list shows it.
+
+    Returns:
+        Those for whose number another store has signed: they are read, since more may follow from that.
+    """
+    numbers = [row.rma_id for row in rows]
+    if not numbers:
+        return []
+    named = Rma.filter(platform=NAME, rma_id__in=numbers)
+    elsewhere = {row.rma_id for row in await named.exclude(store_id=store_id).only("id", "rma_id")}
+    alone = [each for each in numbers if each not in elsewhere]
+    mine = Rma.filter(store_id=store_id, platform=NAME, rma_id__in=alone, confirmed_at__isnull=True)
+    await mine.update(confirmed_at=now)
+    return [row for row in rows if row.rma_id in elsewhere]
+
+
+def _differs(row: ListRow, held: Rma) -> bool:
+    if row.updated_at is None or held.last_updated_at is None:
         return True
-    is_whole = row.updated_at.microsecond == 0  # a list may cut what the document tells more exactly
-    held = updated_at.replace(microsecond=0) if is_whole else updated_at
-    is_same_status = row.status is None or row.status.casefold() == status.casefold()
-    return row.updated_at > held or (row.updated_at == held and not is_same_status)
+    # A list may cut what the document tells more exactly.
+    is_whole = row.updated_at.microsecond == 0
+    updated_at = held.last_updated_at.replace(microsecond=0) if is_whole else held.last_updated_at
+    is_same_status = row.status is None or row.status.casefold() == held.status.casefold()
+    return row.updated_at > updated_at or (row.updated_at == updated_at and not is_same_status)
 
 
 async def _without_refused(connection_id: str, rows: Sequence[ListRow], leeway: timedelta) -> list[ListRow]:

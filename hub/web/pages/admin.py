@@ -11,7 +11,7 @@ from aiohttp import web
 from hub.access import api_tokens, audit, users
 from hub.access.principal import Scope
 from hub.errors import HubError, NotFoundError, UsageError
-from hub.merchant import stores
+from hub.merchant import contested, stores
 from hub.web import arrival, guard
 from hub.web.guard import HUB, Need
 from hub.web.pages import done, fields, show
@@ -64,6 +64,7 @@ async def _stores(request: web.Request, error: HubError | None = None, typed: st
         "settings/stores.html",
         status=status_of(error) if error else 200,
         rows=await stores.every(),
+        contested=await contested.every(),
         error=error,
         typed=typed,
     )

@@ -31,8 +31,9 @@ AT_ACCEPTING = [each for each in CrashPoint if each.startswith("accept.")]
 AT_CHANGING = [each for each in CrashPoint if each.startswith("change.")]
 AFTER_REFUSAL = [CrashPoint.SEND_AFTER_REFUSAL, CrashPoint.SEND_REFUSAL_LOOKED_UP]
 AT_TELLING = [each for each in CrashPoint if each.startswith(("tell.", "sending."))]
-ELSEWHERE = [each for each in CrashPoint if each.startswith(("rotate.", "platform."))]
-"""Killed at in tests/integration/access/test_keys.py and tests/integration/returngo/test_killed.py."""
+ELSEWHERE = [each for each in CrashPoint if each.startswith(("rotate.", "platform.", "twin"))]
+"""Killed at in tests/integration/access/test_keys.py, tests/integration/returngo/test_killed.py and
+tests/integration/crash/test_twins.py."""
 AT_WORK = [
     each
     for each in CrashPoint
