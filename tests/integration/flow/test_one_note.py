@@ -240,6 +240,7 @@ async def test_time_out_of_a_read_is_worth_a_retry_and_of_a_write_is_in_doubt(ha
             clock=hasty.hub.clock,
             secrets=("sandbox-key",),
             before_write=held.check,
+            is_local=True,
         )
         settings = connections.shown_values(hasty.hub.registry.get(row.connector).schema, row, hasty.hub)[0]
         url = f"{settings['base_url']}/v1/CreditNotes"
