@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -31,6 +32,7 @@ from cli import (
     webhooks,
     working,
 )
+from cli.log import show_traceback
 from cli.running import flags
 
 app = typer.Typer(
@@ -79,4 +81,8 @@ app.add_typer(keys.app, name="keys")
 
 def run() -> None:
     """Entry point of the `hub` script."""
-    app()
+    try:
+        app()
+    except Exception as error:  # noqa: BLE001 - the last place there is: shown whole, and a failure
+        show_traceback(error)
+        sys.exit(1)
