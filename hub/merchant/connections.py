@@ -15,6 +15,7 @@ from hub.dispatch.http import client_session
 from hub.dispatch.opening import open_connection, read_model
 from hub.errors import ConflictError, NotFoundError, UsageError
 from hub.merchant import reports
+from hub.merchant.reach import check_reach
 from hub.merchant.stores import checked_name
 from hub.outcomes import Status
 from hub.store.database import in_transaction
@@ -102,6 +103,7 @@ async def add(
     """
     connector = hub.registry.get(connector_name)
     credentials, settings = split_values(connector.schema, values)
+    await check_reach(hub, settings)
     notes = tuple(_trimmings(values, credentials, settings))
     name = checked_name(name, "connection")
     key = account_key(connector.schema, credentials, settings)
@@ -228,6 +230,7 @@ async def edit(hub: Hub, row: Connection, values: Mapping[str, str]) -> None:
     sealed = json.loads(hub.sealer.open(row.credentials, row=f"connection/{row.id}"))
     old = {**json.loads(row.settings), **sealed}
     credentials, settings = split_values(schema, {**old, **values})
+    await check_reach(hub, settings, old)
     key = account_key(schema, credentials, settings)
     if key != row.quota_key:
         await _check_account_may_change(row, key)

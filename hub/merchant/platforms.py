@@ -14,6 +14,7 @@ from hub.dispatch.waiting import claim_in_turn
 from hub.errors import ConflictError, HubError, NotFoundError
 from hub.merchant.connections import account_key, as_json, shown_values, split_values
 from hub.merchant.platform_problems import platform_problems
+from hub.merchant.reach import check_reach
 from hub.merchant.stores import checked_name
 from hub.platform.returngo.config import SCHEMA
 from hub.platform.returngo.hints import PATH, hint_key
@@ -57,6 +58,7 @@ async def add(
     now = hub.clock.now()
     given = {"hint_token": secrets.token_urlsafe(TOKEN_BYTES), "credit_from": now.isoformat(), **values}
     credentials, settings = split_values(SCHEMA, given)
+    await check_reach(hub, settings)
     name = checked_name(name, "platform", prefix=_PREFIX)
     key = account_key(SCHEMA, credentials, settings)
     row = Connection(
@@ -180,6 +182,7 @@ async def edit(hub: Hub, row: Connection, values: Mapping[str, str]) -> None:
     """
     sealed = json.loads(hub.sealer.open(row.credentials, row=f"connection/{row.id}"))
     credentials, settings = split_values(SCHEMA, {**json.loads(row.settings), **sealed, **values})
+    await check_reach(hub, settings, json.loads(row.settings))
     if account_key(SCHEMA, credentials, settings) != row.account_key:
         raise ConflictError(
             f"change platform {row.name!r}: that is another shop",
