@@ -126,7 +126,8 @@ def show(name: Name, as_json: Json = False) -> None:
 
 
 def _print_fields(title: str, option: str, fields: list[dict[str, Any]]) -> None:
-    out(f"\n{title} ({option} name=value)")
+    out()
+    out(f"{title} ({option} name=value)")
     for field in fields:
         default = "required" if field["is_required"] else f"default {spelled(field['default']) or 'empty'}"
         secret = ", secret" if field["is_secret"] else ""

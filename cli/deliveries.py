@@ -101,7 +101,8 @@ def show(
             out(line.rstrip())
         for title, name in _REQUESTS.items():
             if row[name]:
-                out(f"\n{title}")
+                out()
+                out(f"{title}")
                 print_json(row[name])
         for field, origin in row["origins"].items():
             out(f"  {field}: {origin}")

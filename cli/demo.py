@@ -43,7 +43,8 @@ def play(*, keep: bool) -> None:
                 Path(name).write_bytes(resources.files("cli").joinpath("demo_data", name).read_bytes())
             _story()
         if keep:
-            out(f"\nEverything is still in {home}. Look around: HUB_HOME={home} hub rmas list")
+            out()
+            out(f"Everything is still in {home}. Look around: HUB_HOME={home} hub rmas list")
     finally:
         for name, value in before.items():
             if value is None:
@@ -134,7 +135,8 @@ def _receive(cin7: str, shop: str) -> None:
     _run(f"sandbox rma 41501000 --url {shop}")
     _run("rmas show 41501000")
     notes = _ask(cin7, "documents")
-    out(f"\nTwo returns approved, one answer lost: {len(notes)} credit notes in Cin7, none of them twice.")
+    out()
+    out(f"Two returns approved, one answer lost: {len(notes)} credit notes in Cin7, none of them twice.")
 
 
 def _rma(shop: str, rma_id: str) -> dict[str, Any]:
@@ -163,7 +165,9 @@ _HUB = (sys.executable, "-m", "cli")
 
 
 def _tell(*lines: str) -> None:
-    out("\n" + "\n".join(f"# {line}" for line in lines))
+    out()
+    for line in lines:
+        out(f"# {line}")
 
 
 def _run(arguments: str) -> None:

@@ -12,6 +12,7 @@ from cli.running import Json, print_json, with_hub
 
 if TYPE_CHECKING:
     from hub.core import Hub
+    from hub.store.models import Connection
 
 MOST_ERRORS = 50
 
@@ -42,9 +43,9 @@ async def _gathered(hub: Hub) -> dict[str, Any]:
             for each in hub.registry.found
         ],
         "doctor": await examine(hub),
-        "connections": await _connections(),
+        "connections": await _connections(hub),
         "rows": await _rows(),
-        "errors": await _errors(),
+        "errors": await _errors(hub),
     }
 
 
@@ -72,7 +73,7 @@ def _settings(hub: Hub) -> dict[str, Any]:
     }
 
 
-async def _connections() -> list[dict[str, Any]]:
+async def _connections(hub: Hub) -> list[dict[str, Any]]:
     """Every connection, also to platforms and webhooks; of the credentials not even the harmless ones."""
     import json
 
@@ -89,14 +90,21 @@ async def _connections() -> list[dict[str, Any]]:
             # The address of a webhook is often a key by itself.
             "settings": None if row.role is Role.WEBHOOK else json.loads(row.settings),
             "is_paused": row.is_paused,
-            "pause_reason": row.pause_reason,
+            "pause_reason": _cleaned(hub, row, row.pause_reason),
             "polled_at": shown_time(row.polled_at),
             "last_success_at": shown_time(row.last_success_at),
             "last_error_at": shown_time(row.last_error_at),
-            "last_error": row.last_error,
+            "last_error": _cleaned(hub, row, row.last_error),
         }
         for row in rows
     ]
+
+
+def _cleaned(hub: Hub, row: Connection | None, text: str) -> str:
+    """What an earlier version kept may hold a secret in a spelling that it did not know."""
+    from hub.dispatch.opening import redactor_of
+
+    return redactor_of(hub, row).text(text) if row and text else text
 
 
 async def _rows() -> dict[str, int]:
@@ -109,18 +117,19 @@ async def _rows() -> dict[str, int]:
     return {each.__name__: await each.all().count() for each in tables}
 
 
-async def _errors() -> list[dict[str, Any]]:
+async def _errors(hub: Hub) -> list[dict[str, Any]]:
     """The latest attempts that came to something else than a document, without names and numbers."""
     from hub.merchant.desk import cause_of
     from hub.merchant.rmas import shown_time
     from hub.store.models import Attempt
 
-    rows = await Attempt.exclude(reason="").order_by("-id").limit(MOST_ERRORS)
+    latest = Attempt.exclude(reason="").order_by("-id").limit(MOST_ERRORS)
+    rows = await latest.select_related("delivery__connection")
     return [
         {
             "at": shown_time(row.finished_at),
             "verdict": row.verdict.value if row.verdict else None,
-            "reason": cause_of(row.reason),
+            "reason": cause_of(_cleaned(hub, row.delivery.connection, row.reason)),
         }
         for row in rows
     ]

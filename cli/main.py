@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from typing import Annotated
 
 import typer
@@ -32,6 +33,7 @@ from cli import (
     webhooks,
     working,
 )
+from cli.log import show_traceback
 from cli.running import flags
 
 app = typer.Typer(
@@ -86,4 +88,8 @@ imports and builds ever is garbage; with Python's own numbers looking for it too
 def run() -> None:
     """Entry point of the `hub` script."""
     gc.set_threshold(*GARBAGE)
-    app()
+    try:
+        app()
+    except Exception as error:  # noqa: BLE001 - the last place there is: shown whole, and a failure
+        show_traceback(error)
+        sys.exit(1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.running import Json, StoreName, out, print_json, say, table, with_hub
+from cli.running import Json, StoreName, out, out_json, print_json, say, table, with_hub
 
 if TYPE_CHECKING:
     from hub.core import Hub
@@ -31,7 +31,7 @@ def show(name: Name, store: StoreName = "default", as_json: Json = False) -> Non
         newest = await mappings.current(await _connection(store, name))
         return shown.mapping_version(newest) if newest else {"version": mappings.BUILT_IN, "text": "{}"}
 
-    with_hub(work, lambda row: out(row["text"]), as_json=as_json)
+    with_hub(work, lambda row: out_json(row["text"]), as_json=as_json)
 
 
 @app.command("set", epilog="Example: hub mapping set main mapping.json")
@@ -87,9 +87,11 @@ def preview(
             say(f"  fix: {row['fix']}")
             return
         print_json(row["request"])
-        out("\nWhere each value comes from")
+        out()
+        out("Where each value comes from")
         table(sorted(row["origins"].items()), ["FIELD", "ORIGIN"], empty="")
-        out(f"\nTotal {row['total']}")
+        out()
+        out(f"Total {row['total']}")
         for warning in row["warnings"]:
             say(f"warning: {warning}")
 

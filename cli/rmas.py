@@ -222,7 +222,8 @@ def _show_rma(row: dict[str, Any]) -> None:
             *[("delivery", f"{each['id']} {_summary(each)}") for each in row["deliveries"]],
         ]
     )
-    out("\nItems")
+    out()
+    out("Items")
     lines = [
         [
             item["returned_item_id"],
@@ -234,7 +235,8 @@ def _show_rma(row: dict[str, Any]) -> None:
         for item in row["items"]
     ]
     table(lines, ["ITEM", "SKU", "METHOD", "RETURNED", "NOTE"], empty="the RMA has no items")
-    out("\nStory")
+    out()
+    out("Story")
     for each in row["timeline"]:
         out(f"  {each['at'][:19].replace('T', ' ')}  {each['text']}")
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
@@ -76,6 +75,7 @@ def finish(
     code: Callable[[Result], int] = lambda _: 0,
 ) -> None:
     """Does the work of a command that needs no open hub, and prints what came of it."""
+    from cli.log import log_to_stderr
     from hub.errors import HubError
 
     log_to_stderr()
@@ -131,19 +131,34 @@ def fail(error: HubError, *, as_json: bool = False) -> NoReturn:
 
 
 def say(text: str) -> None:
-    """A message for people, on stderr."""
-    typer.echo(text, err=True)
+    """A message for people, one line on stderr."""
+    from hub.plain_text import visible
+
+    typer.echo(visible(text), err=True)
 
 
 def out(text: str = "") -> None:
     """A line of the result, on stdout."""
-    typer.echo(text)
-    sys.stdout.flush()
+    from hub.plain_text import visible
+
+    _echo(visible(text))
+
+
+def out_json(text: str) -> None:
+    """A text that is JSON already, as it was written, on stdout."""
+    from hub.plain_text import visible_json
+
+    _echo(visible_json(text))
 
 
 def print_json(value: object) -> None:
     """The one JSON document of ``--json``."""
-    out(json.dumps(value, ensure_ascii=False, indent=2))
+    out_json(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def _echo(text: str) -> None:
+    typer.echo(text)
+    sys.stdout.flush()
 
 
 def table(rows: Sequence[Sequence[object]], head: Sequence[str], *, empty: str) -> None:
@@ -151,9 +166,11 @@ def table(rows: Sequence[Sequence[object]], head: Sequence[str], *, empty: str) 
     if not rows:
         say(empty)
         return
+    from hub.plain_text import visible
+
     cells = [
         list(head),
-        *[["-" if cell is None or cell == "" else str(cell) for cell in row] for row in rows],
+        *[["-" if cell is None or cell == "" else visible(str(cell)) for cell in row] for row in rows],
     ]
     widths = [max(len(line[column]) for line in cells) for column in range(len(head))]
     for line in cells:
@@ -185,30 +202,6 @@ def progress(rows: Sequence[Item], verb: str) -> Iterable[Item]:
     from rich.progress import track
 
     return track(rows, description=verb, console=Console(stderr=True))
-
-
-def log_to_stderr() -> None:
-    """Sends the hub's log to stderr: stdout carries results only. ``HUB_LOG=json`` makes it JSON lines."""
-    import structlog
-
-    written: structlog.types.Processor
-    if os.environ.get("HUB_LOG") == "json":
-        written = structlog.processors.JSONRenderer(ensure_ascii=False)
-    elif sys.stderr.isatty():
-        written = structlog.dev.ConsoleRenderer(colors=True, pad_event_to=0)
-    else:
-        written = structlog.processors.LogfmtRenderer(key_order=("timestamp", "level", "event"))
-
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            written,
-        ],
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-    )
 
 
 def pairs_of(given: Sequence[str], option: str) -> dict[str, str]:

@@ -103,17 +103,20 @@ async def examine(hub: Hub) -> dict[str, Any]:
             "same number: `hub stores contested` lists them"
         )
     shown = [
-        {"store": store.name, **_shown(await health.health(hub, row))}
+        {"store": store.name, **_without_secrets(hub, row, _shown(await health.health(hub, row)))}
         for store in await stores.every()
         for row in await connections.every(store)
     ]
     sources = [
-        {"store": store.name, **_shown_platform(await platforms.health(hub, row))}
+        {"store": store.name, **_without_secrets(hub, row, _shown_platform(await platforms.health(hub, row)))}
         for store in await stores.every()
         for row in await platforms.every(store)
     ]
     subscribers = [
-        {"store": store.name, **_shown_webhook(row, await webhooks.standing(hub, row))}
+        {
+            "store": store.name,
+            **_without_secrets(hub, row, _shown_webhook(row, await webhooks.standing(hub, row))),
+        }
         for store in await stores.every()
         for row in await webhooks.every(store)
     ]
@@ -126,6 +129,19 @@ async def examine(hub: Hub) -> dict[str, Any]:
         "platforms": sources,
         "webhooks": subscribers,
     }
+
+
+def _without_secrets(hub: Hub, row: Connection, shown: dict[str, Any]) -> dict[str, Any]:
+    """What earlier versions kept may hold a secret in a spelling that they did not know."""
+    from hub.dispatch.opening import redactor_of
+
+    if not shown["problems"] and not shown.get("refused"):
+        return shown
+    redactor = redactor_of(hub, row)
+    shown["problems"] = [redactor.text(each) for each in shown["problems"]]
+    if "refused" in shown:
+        shown["refused"] = {rma_id: redactor.text(reason) for rma_id, reason in shown["refused"].items()}
+    return shown
 
 
 def _shown(health: Health) -> dict[str, Any]:

@@ -145,9 +145,9 @@ class HttpSession(Protocol):
         """
 
     def hide(self, secret: str) -> None:
-        """Takes a secret out of all that is logged and read from now on, as the credentials' own are.
+        """Takes a secret out of all that is kept, shown and read from now on, as the credentials' own are.
 
-        Answers that are secret themselves are read as they came.
+        In whichever spelling it comes. Answers that are secret themselves are read as they came.
         """
 
 

@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from hub import hookspecs
 from hub.errors import HubError, NotFoundError, PluginError
 from hub.hookspecs import CONTRACT_VERSION, ENTRY_POINT_GROUP, ConnectorSchema
+from hub.redaction import Redactor
 from hub.settings import ConnectionSettings
 
 if TYPE_CHECKING:
@@ -71,10 +72,20 @@ class Connector:
     becomes a :class:`~hub.errors.PluginError` that names the connector, with the bug as its cause.
     """
 
-    def __init__(self, name: str, hooks: pluggy.HookRelay, schema: ConnectorSchema) -> None:
+    def __init__(
+        self, name: str, hooks: pluggy.HookRelay, schema: ConnectorSchema, redactor: Redactor | None = None
+    ) -> None:
         self.name = name
         self.schema = schema
         self._hooks = hooks
+        self._redactor = redactor or Redactor(())
+
+    def redacting(self, redactor: Redactor) -> Connector:
+        """The same connector for one connection: what its hooks say to people holds none of its secrets.
+
+        A connector reads answers and may undo the spelling that hid a secret in them.
+        """
+        return Connector(self.name, self._hooks, self.schema, redactor)
 
     async def connect(self, connection: Connection) -> ConnectReport:
         """See :func:`hub.hookspecs.connect`."""
@@ -126,14 +137,15 @@ class Connector:
 
     def check_edited(self, connection: Connection, delivery: Delivery, request: str) -> Prepared | Rejected:
         """See :func:`hub.hookspecs.check_edited`; only for a connector that has it."""
-        try:
-            answers = self._hooks.check_edited(connection=connection, delivery=delivery, request=request)
-        except HubError:
-            raise
-        except Exception as error:
-            raise self._bug("check_edited", f"{type(error).__name__}: {error}") from error
+        with self._redactor.guard():
+            try:
+                answers = self._hooks.check_edited(connection=connection, delivery=delivery, request=request)
+            except HubError:
+                raise
+            except Exception as error:
+                raise self._bug("check_edited", f"{type(error).__name__}: {error}") from error
         (answer,) = self._one_each("check_edited", [delivery], answers)
-        checked: Prepared | Rejected = answer
+        checked: Prepared | Rejected = self._redactor.value(answer)
         return checked
 
     def sandbox(self) -> SandboxSpec | None:
@@ -142,14 +154,16 @@ class Connector:
         return specs[0] if specs else None
 
     async def _call(self, hook: str, **arguments: object) -> Any:
-        try:
-            # pluggy never awaits: it hands back the one implementation's coroutine.
-            (coroutine,) = getattr(self._hooks, hook)(**arguments)
-            return await coroutine
-        except HubError:
-            raise
-        except Exception as error:
-            raise self._bug(hook, f"{type(error).__name__}: {error}") from error
+        with self._redactor.guard():
+            try:
+                # pluggy never awaits: it hands back the one implementation's coroutine.
+                (coroutine,) = getattr(self._hooks, hook)(**arguments)
+                answer = await coroutine
+            except HubError:
+                raise
+            except Exception as error:
+                raise self._bug(hook, f"{type(error).__name__}: {error}") from error
+        return self._redactor.value(answer)
 
     def _one_each(self, hook: str, deliveries: Sequence[Delivery], answers: Sequence[Any]) -> Sequence[Any]:
         try:

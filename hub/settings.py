@@ -5,12 +5,17 @@ The hub itself acts on :class:`ConnectionSettings`; a connector extends it with 
 
 from __future__ import annotations
 
-import ipaddress
+import re
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+
+from hub.egress import is_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
 """Characters that copying from a web page brings along and ``str.strip`` leaves in place."""
@@ -24,21 +29,31 @@ def trim(text: str) -> str:
     return trimmed
 
 
-def is_loopback(host: str) -> bool:
-    """Tells whether a host name or address is this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def read_list(value: object) -> object:
     """Takes ``5,60,300`` as well as a list."""
     if isinstance(value, str):
         return [part for part in (part.strip() for part in value.split(",")) if part]
     return value
+
+
+def local_addresses(settings: Mapping[str, object]) -> set[str]:
+    """The addresses among settings that name the hub's own machine, as a sandbox's does."""
+    found = {each for each in settings.values() if isinstance(each, str)}
+    return {each for each in found if is_address(each) and is_loopback(urlsplit(each).hostname or "")}
+
+
+def is_address(text: str) -> bool:
+    """Tells whether a setting's text is an address that calls may go to."""
+    return text.startswith(("http://", "https://"))
+
+
+def is_ambiguous(address: str) -> bool:
+    """Tells whether an address holds what two of its readers may take differently, or what must not be there.
+
+    That is a user name, a password, a fragment, also empty ones; a blank, a backslash, a control character.
+    """
+    authority = re.split("[/?#]", address.partition("//")[2])[0]
+    return "@" in authority or any(each in address for each in "# \\") or not address.isprintable()
 
 
 def _check_address(value: str) -> str:
@@ -47,8 +62,9 @@ def _check_address(value: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         msg = "must be an address like https://erp.example.com/api"
         raise ValueError(msg)
-    if parts.username or parts.password or parts.query or parts.fragment:
-        msg = "must hold no user name, password, query or fragment"
+    # Behind a `?`, also one at the end, every path that a connector adds would be lost.
+    if is_ambiguous(url) or "?" in url:
+        msg = "must hold no user name, password, query, fragment or blank"
         raise ValueError(msg)
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         msg = "must start with https://, because the credentials travel with every call"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -15,9 +14,10 @@ from yarl import URL
 
 from hub.crashpoints import CrashPoint, reach
 from hub.dispatch.quota import reserve
-from hub.egress import ALLOW, LOOPBACK, BlockedAddressError, guarded_sockets
+from hub.egress import ALLOW, BlockedAddressError, guarded_sockets, loopback
 from hub.errors import ConfigError, InDoubtError, RetriableError
 from hub.hookspecs import HttpReply
+from hub.redaction import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -33,12 +33,11 @@ READ_TIMEOUT_S = 60.0
 LARGEST_REPLY = 64 * 1024 * 1024
 KEPT_BODY = 64 * 1024
 """How much of a body the request log keeps."""
-REDACTED = "[redacted]"
+_READ_ON = 16 * 1024
+"""So much more is gone through before it is cut there: no half of a secret is kept."""
+_OFF_THE_LOOP = 1024 * 1024
+"""Larger answers are gone through in a thread, so that nobody else waits for it."""
 NOT_KEPT = "[not kept: the answer is a secret]"
-SHORTEST_SECRET = 3
-"""Shorter texts are no secrets, and hiding them would make the log unreadable."""
-SHORTEST_IN_REPLY = 8
-"""The same for replies as the connector reads them: hiding a short text might change a record."""
 
 log = structlog.get_logger()
 
@@ -54,8 +53,12 @@ class LoggedSession:
         schema: for the quota.
         http: the process's aiohttp session.
         clock: time.
-        secrets: texts that must not reach the log.
+        secrets: texts and key bytes that must not be kept or shown, in whichever spelling.
         before_write: awaited last before a write's first byte; raises when the work is no longer ours.
+        is_local: True for one whose settings name this machine, as of a sandbox: it may be called.
+
+    Attributes:
+        redactor: knows the secrets, and those that came up since.
     """
 
     def __init__(
@@ -65,16 +68,17 @@ class LoggedSession:
         schema: Limits,
         http: aiohttp.ClientSession,
         clock: Clock,
-        secrets: Sequence[str],
+        secrets: Sequence[str | bytes],
         before_write: Callable[[], Awaitable[None]],
+        is_local: bool = False,
     ) -> None:
         self._connection_id = connection_id
         self._schema = schema
         self._http = http
         self._clock = clock
-        self._given = list(secrets)
-        self._secrets = _spellings(secrets)
+        self.redactor = Redactor(secrets)
         self._before_write = before_write
+        self._is_local = is_local
         self._turn = asyncio.Lock()
         self._about: Sequence[str] = ()
         self._update_key: str | None = None
@@ -119,47 +123,59 @@ class LoggedSession:
         is_reply_secret: bool = False,
     ) -> HttpReply:
         """See :meth:`hub.hookspecs.HttpSession.request`."""
-        address = f"{url}?{query}" if query else url
-        async with self._turn:
-            with _before_sending(method, url):
-                exchange = await reserve(
-                    self._connection_id,
-                    self._schema,
-                    self._clock.now(),
-                    method=method,
-                    url=self._redact(address),
-                    request_body=self._redact((body or b"")[:KEPT_BODY].decode(errors="replace")),
-                    about=self._about,
-                    update_key=self._update_key,
-                    can_wait=self._can_wait,
-                )
-            wait = (exchange.at - self._clock.now()).total_seconds()
-            if wait > 0:
-                await self._clock.sleep(wait)
-            try:
-                if is_write:
-                    with _before_sending(method, url):
-                        await self._before_write()
-                    reach(CrashPoint.SEND_BEFORE_FIRST_BYTE)
-                reply = await self._send(method, address, headers or {}, body, is_write=is_write)
-            except BaseException as error:
-                exchange.error = self._redact(str(error) or type(error).__name__)
-                await asyncio.shield(self._finish(exchange))
-                raise
+        with self.redactor.guard():
+            address = f"{url}?{query}" if query else url
+            async with self._turn:
+                reply = await self._logged(method, address, headers or {}, body, is_write, is_reply_secret)
+            return reply if is_reply_secret else await self._without_secrets(reply)
+
+    async def _logged(
+        self,
+        method: str,
+        address: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        is_write: bool,
+        is_reply_secret: bool,
+    ) -> HttpReply:
+        with _before_sending(method, address):
+            exchange = await reserve(
+                self._connection_id,
+                self._schema,
+                self._clock.now(),
+                method=method,
+                url=self._kept(address.encode()),
+                request_body=self._kept(body or b""),
+                about=self._about,
+                update_key=self._update_key,
+                can_wait=self._can_wait,
+            )
+        wait = (exchange.at - self._clock.now()).total_seconds()
+        if wait > 0:
+            await self._clock.sleep(wait)
+        try:
             if is_write:
-                reach(CrashPoint.SEND_AFTER_ANSWER)
-            exchange.status = reply.status
-            kept = reply.body[:KEPT_BODY].decode(errors="replace")
-            exchange.reply_body = NOT_KEPT if is_reply_secret else self._redact(kept)
-            await self._finish(exchange)
-            if is_write:
-                reach(CrashPoint.SEND_ANSWER_LOGGED)
-            return reply if is_reply_secret else replace(reply, body=self._redact_reply(reply.body))
+                with _before_sending(method, address):
+                    await self._before_write()
+                reach(CrashPoint.SEND_BEFORE_FIRST_BYTE)
+            with loopback(is_open=self._is_local):
+                reply = await self._send(method, address, headers, body, is_write=is_write)
+        except BaseException as error:
+            exchange.error = self._kept((str(error) or type(error).__name__).encode(errors="replace"))
+            await asyncio.shield(self._finish(exchange))
+            raise
+        if is_write:
+            reach(CrashPoint.SEND_AFTER_ANSWER)
+        exchange.status = reply.status
+        exchange.reply_body = NOT_KEPT if is_reply_secret else self._kept(reply.body)
+        await self._finish(exchange)
+        if is_write:
+            reach(CrashPoint.SEND_ANSWER_LOGGED)
+        return reply
 
     def hide(self, secret: str) -> None:
         """See :meth:`hub.hookspecs.HttpSession.hide`."""
-        self._secrets = _spellings([*self._given, secret])
-        self._given.append(secret)
+        self.redactor.hide(secret)
 
     async def _finish(self, exchange: Exchange) -> None:
         exchange.finished_at = self._clock.now()
@@ -210,18 +226,21 @@ class LoggedSession:
         except aiohttp.ClientError as error:
             raise _lost(is_write, f"{method} {host}: the answer was lost", str(error)) from error
 
-    def _redact(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, REDACTED)
+    def _kept(self, text: bytes) -> str:
+        """The beginning of a text as the request log keeps it."""
+        kept = self.redactor.words(text[: KEPT_BODY + _READ_ON])
         # PostgreSQL takes no NUL in a text.
-        return text.replace("\0", "\ufffd")
+        return kept[:KEPT_BODY].replace("\0", "\ufffd")
 
-    def _redact_reply(self, body: bytes) -> bytes:
+    async def _without_secrets(self, reply: HttpReply) -> HttpReply:
         """An error page may repeat the request's headers, and connectors quote what they cannot read."""
-        for secret in self._secrets:
-            if len(secret) >= SHORTEST_IN_REPLY:
-                body = body.replace(secret.encode(), REDACTED.encode())
-        return body
+        clean = self.redactor.body
+        is_long = len(reply.body) > _OFF_THE_LOOP
+        return replace(
+            reply,
+            headers={name: self.redactor.header(value) for name, value in reply.headers.items()},
+            body=await asyncio.to_thread(clean, reply.body) if is_long else clean(reply.body),
+        )
 
 
 def client_session(
@@ -237,7 +256,8 @@ def client_session(
     Args:
         answer_within_s: for one whole answer.
         allowed: networks that are not public and allowed all the same.
-        is_loopback_allowed: True for ERPs and platforms, whose sandboxes run on this machine.
+        is_loopback_allowed: True for ERPs and platforms, whose sandboxes run on this machine. A
+            :class:`LoggedSession` goes there for those only whose settings say so.
 
     One connection per call: at a few calls a second it costs little, and a failure to connect then
     certainly means that nothing was sent. On a kept connection that the remote has just closed, it does not.
@@ -245,7 +265,7 @@ def client_session(
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
             force_close=True,
-            socket_factory=guarded_sockets((*allowed, *LOOPBACK) if is_loopback_allowed else allowed),
+            socket_factory=guarded_sockets(allowed, is_loopback_allowed=is_loopback_allowed),
         ),
         timeout=aiohttp.ClientTimeout(total=answer_within_s, connect=CONNECT_TIMEOUT_S),
         auto_decompress=True,
@@ -291,17 +311,3 @@ def _lost(
     if is_write:
         return InDoubtError(what, why=why or "what was sent may have been applied", timed_out=timed_out)
     return RetriableError(what, why=why)
-
-
-def _spellings(secrets: Sequence[str]) -> tuple[str, ...]:
-    """Each secret as it may appear in a log: plain, and in base64 at each of the three alignments."""
-    found: set[str] = set()
-    for secret in secrets:
-        if not secret:
-            continue
-        found.add(secret)
-        for shift in range(3):
-            text = base64.b64encode(b"\0" * shift + secret.encode()).decode().rstrip("=")
-            # The first and the last characters mix in the neighbours' bits.
-            found.add(text[(0, 2, 3)[shift] : -1])
-    return tuple(sorted((each for each in found if len(each) >= SHORTEST_SECRET), key=len, reverse=True))

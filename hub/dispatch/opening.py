@@ -14,7 +14,8 @@ from hub.dispatch.frozen import prepared_of
 from hub.dispatch.http import LoggedSession
 from hub.errors import ConfigError, EventError, HubError, PluginError
 from hub.inbound.document import parse_rma
-from hub.settings import Mode
+from hub.redaction import Redactor
+from hub.settings import Mode, local_addresses
 from hub.store import models
 
 if TYPE_CHECKING:
@@ -101,6 +102,28 @@ def secrets_of(credentials: BaseModel) -> list[str]:
     return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
 
 
+def redactor_of(hub: Hub, row: models.Connection) -> Redactor:
+    """Knows the secrets that are sealed on a row, whatever it leads to; none where they cannot be opened."""
+    if not row.credentials:
+        return Redactor(())
+    try:
+        sealed = json.loads(hub.sealer.open(row.credentials, row=f"connection/{row.id}"))
+        if row.role is models.Role.ERP:
+            schema = hub.registry.get(row.connector).schema
+            return Redactor(secrets_of(read_model(schema.credentials, sealed, f"credentials of {row.name}")))
+    except HubError:
+        return Redactor(())
+    return Redactor(_texts(sealed))
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return [text for each in value for text in _texts(each)]
+    return [value] if isinstance(value, str) else []
+
+
 class _NoSession:
     """In the place of a session where a hook must make no call."""
 
@@ -164,8 +187,10 @@ def open_connection(
         clock=hub.clock,
         secrets=secrets_of(view.credentials),
         before_write=claim.check_lasting,
+        is_local=bool(local_addresses(json.loads(row.settings))),
     )
     view = replace(view, http=session)
+    connector = connector.redacting(session.redactor)
     return OpenedConnection(
         row=row,
         connector=connector,

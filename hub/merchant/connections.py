@@ -16,6 +16,7 @@ from hub.dispatch.opening import open_connection, read_model
 from hub.errors import ConflictError, NotFoundError, UsageError
 from hub.merchant import reports
 from hub.merchant.erp_accounts import account_key, check_account_free, check_held, twin_of
+from hub.merchant.reach import check_reach
 from hub.merchant.stores import checked_name
 from hub.outcomes import Status
 from hub.store.accounts import hold_account
@@ -106,6 +107,7 @@ async def add(
     """
     connector = hub.registry.get(connector_name)
     credentials, settings = split_values(connector.schema, values)
+    await check_reach(hub, settings)
     notes = tuple(_trimmings(values, credentials, settings))
     name = checked_name(name, "connection")
     key = account_key(connector.schema, credentials, settings)
@@ -239,7 +241,9 @@ async def edit(hub: Hub, row: Connection, values: Mapping[str, str]) -> None:
             raise ConflictError(f"change connection {row.name!r}: it was removed meanwhile")
         before = _state(schema, held, hub)
         sealed = json.loads(hub.sealer.open(held.credentials, row=f"connection/{row.id}"))
-        credentials, settings = split_values(schema, {**json.loads(held.settings), **sealed, **values})
+        old = {**json.loads(held.settings), **sealed}
+        credentials, settings = split_values(schema, {**old, **values})
+        await check_reach(hub, settings, old)
         key = account_key(schema, credentials, settings)
         row.account_key, row.quota_key, row.proved_at = held.account_key, held.quota_key, held.proved_at
         if key != held.quota_key:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from hub.dispatch.opening import view_without_calls, views
+from hub.dispatch.opening import secrets_of, view_without_calls, views
 from hub.errors import ConfigError, ConflictError, UsageError
 from hub.outcomes import Rejected
+from hub.redaction import Redactor
 from hub.settings import Mode
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ async def checked(hub: Hub, delivery: Delivery, connection: Connection, request:
             fix=f"run `hub connections edit {shlex.quote(connection.name)} --set mode=live` first",
         )
     (seen,) = await views([delivery], connection)
-    answer = connector.check_edited(view, seen, request)
+    answer = connector.redacting(Redactor(secrets_of(view.credentials))).check_edited(view, seen, request)
     if isinstance(answer, Rejected):
         raise ConfigError(f"edit delivery {delivery.id}", why=answer.reason, fix=answer.fix)
     return answer

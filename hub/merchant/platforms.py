@@ -16,6 +16,7 @@ from hub.errors import ConflictError, HubError, NotFoundError
 from hub.merchant.connections import as_json, held, shown_values, split_values
 from hub.merchant.erp_accounts import account_key, twin_of
 from hub.merchant.platform_problems import platform_problems
+from hub.merchant.reach import check_reach
 from hub.merchant.stores import checked_name
 from hub.platform.returngo.config import SCHEMA
 from hub.platform.returngo.hints import PATH, hint_key
@@ -62,6 +63,7 @@ async def add(
     now = hub.clock.now()
     given = {"hint_token": secrets.token_urlsafe(TOKEN_BYTES), "credit_from": now.isoformat(), **values}
     credentials, settings = split_values(SCHEMA, given)
+    await check_reach(hub, settings)
     name = checked_name(name, "platform", prefix=_PREFIX)
     key = account_key(SCHEMA, credentials, settings)
     row = Connection(
@@ -202,6 +204,7 @@ async def edit(hub: Hub, row: Connection, values: Mapping[str, str]) -> None:
         now_is = await held(row)
         sealed = json.loads(hub.sealer.open(now_is.credentials, row=f"connection/{row.id}"))
         credentials, settings = split_values(SCHEMA, {**json.loads(now_is.settings), **sealed, **values})
+        await check_reach(hub, settings, json.loads(now_is.settings))
         if account_key(SCHEMA, credentials, settings) != now_is.quota_key:
             raise ConflictError(
                 f"change platform {row.name!r}: that is another shop",

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from hub.errors import ConflictError
 from hub.inbound.accept import accept
 from hub.inbound.event import read_event
 from hub.merchant import integrations
 from hub.merchant.samples import trial_document
-from hub.settings import is_loopback
+from hub.settings import is_address, local_addresses
 from hub.store.models import Delivery, ReturnMethod
 
 if TYPE_CHECKING:
@@ -23,9 +22,9 @@ SOURCE = "trial"
 
 def is_sandbox(row: Connection) -> bool:
     """Tells whether a connection leads to this machine and nowhere else, as one to a sandbox does."""
-    values = [str(each) for each in json.loads(row.settings).values()]
-    addresses = [each for each in values if each.startswith(("http://", "https://"))]
-    return bool(addresses) and all(is_loopback(urlsplit(each).hostname or "") for each in addresses)
+    settings = json.loads(row.settings)
+    addresses = {each for each in settings.values() if isinstance(each, str) and is_address(each)}
+    return bool(addresses) and addresses == local_addresses(settings)
 
 
 async def is_unused(row: Connection) -> bool:

@@ -66,6 +66,7 @@ async def open_bench(connector: Connector, mapping: Mapping[str, Any]) -> AsyncI
                 clock=time.clock,
                 secrets=[*secrets_of(credentials), CANARY],
                 before_write=ours,
+                is_local=True,
             )
 
         settings = read_model(schema.settings, dict(sandbox.settings(server.url)), "the sandbox's settings")

@@ -7,8 +7,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from hub.egress import is_loopback
 from hub.errors import AccessError
-from hub.settings import is_loopback
 from hub.web.problems import RequestError
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from yarl import URL
 from hub.egress import ALLOW, is_allowed
 from hub.errors import ConfigError, RetriableError
 from hub.inbound.signature import parse_secret
+from hub.settings import is_ambiguous
 from hub.telling import UpdateKind
 
 if TYPE_CHECKING:
@@ -130,9 +131,11 @@ async def checked_url(text: str, allowed: Sequence[Network]) -> str:
         raise ConfigError(
             what, why="it does not begin with https://", fix="give one like https://example.com/hooks"
         )
-    if url.user or url.password or url.fragment:
+    if is_ambiguous(text.strip()):
         raise ConfigError(
-            what, why="it holds a user name, a password or a fragment", fix="leave that out of the address"
+            what,
+            why="it holds a user name, a password, a fragment or a blank",
+            fix="leave that out of the address",
         )
     addresses = await _addresses(url.host, port)
     refused = [each for each in addresses if not is_allowed(each, allowed)]

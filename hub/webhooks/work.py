@@ -10,6 +10,7 @@ from hub.dispatch.claims import claim
 from hub.dispatch.http import LoggedSession, client_session
 from hub.dispatch.waiting import claim_in_turn
 from hub.errors import HubError
+from hub.inbound.signature import PREFIX, parse_secret
 from hub.sending.contract import Sent
 from hub.sending.loop import run
 from hub.sending.schedule import subscriber_wait
@@ -57,7 +58,11 @@ class Subscriber:
             schema=_NoLimits(),
             http=http,
             clock=hub.clock,
-            secrets=[each.secret for each in self._credentials.secrets],
+            secrets=[
+                spelling
+                for each in self._credentials.secrets
+                for spelling in (each.secret, each.secret.removeprefix(PREFIX), parse_secret(each.secret))
+            ],
             before_write=claim.check_lasting,
         )
 

@@ -11,6 +11,7 @@ from hub.dispatch.http import LoggedSession
 from hub.dispatch.opening import read_model, secrets_of
 from hub.platform.returngo.client import Client
 from hub.platform.returngo.config import SCHEMA, Credentials, Settings
+from hub.settings import local_addresses
 
 if TYPE_CHECKING:
     import aiohttp
@@ -45,11 +46,12 @@ def open_platform(hub: Hub, row: Connection, http: aiohttp.ClientSession, claim:
         clock=hub.clock,
         secrets=secrets_of(credentials),
         before_write=claim.check_lasting,
+        is_local=bool(local_addresses(json.loads(row.settings))),
     )
     view = hookspecs.Connection(
         name=row.name, credentials=credentials, settings=settings, http=session, now=hub.clock.now
     )
-    return OpenedPlatform(row=row, settings=settings, session=session, client=Client(view))
+    return OpenedPlatform(row=row, settings=settings, session=session, client=Client(view, session.redactor))
 
 
 def read_credentials(hub: Hub, row: Connection) -> Credentials:

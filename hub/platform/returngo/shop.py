@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 from hub.errors import ConflictError
 from hub.platform.returngo.config import LIVE_BASE_URL
-from hub.settings import is_loopback
 from hub.store.models import Connection
 from hub.store.proof import prove
+from hub.web.server import is_loopback
 
 if TYPE_CHECKING:
     from datetime import datetime

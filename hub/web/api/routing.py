@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from aiohttp import hdrs, web
 
 from hub.errors import ConflictError, UsageError
+from hub.plain_text import visible_json
 from hub.store.database import in_transaction
 from hub.web import body, guard
 from hub.web.api.idempotency import once
@@ -193,7 +194,7 @@ def _answer(route: Route, reply: Reply) -> web.Response:
         headers[hdrs.ETAG] = reply.tag
     if reply.location:
         headers[hdrs.LOCATION] = reply.location
-    return web.Response(text=text, status=route.status, content_type=JSON, headers=headers)
+    return web.Response(text=visible_json(text), status=route.status, content_type=JSON, headers=headers)
 
 
 def tag(*parts: object) -> str:

@@ -11,6 +11,7 @@ from aiohttp import hdrs, web
 
 from hub.errors import UsageError
 from hub.merchant.credited import Totals, check_range, credited
+from hub.plain_text import cell
 from hub.web import guard
 from hub.web.guard import HUB, Need, store_of
 from hub.web.pages import show, words
@@ -25,7 +26,6 @@ BACK = timedelta(days=30)
 MOST_SUMMED = 20_000
 """More than that is summed at the end of the file only: a page does not read so much."""
 _SENT_AT_ONCE = 500
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _HEAD = (
     "Credited at (UTC)",
     "Return",
@@ -97,7 +97,7 @@ async def download(request: web.Request) -> web.StreamResponse:
         totals.add(row)
         amount = (str(row.total.amount), row.total.currency) if row.total else ("", "")
         texts = (row.rma_id, row.order_name, row.document_id, row.reference or "", row.connection)
-        lines.append(_line((words.iso(row.credited_at), *map(_harmless, texts), *amount)))
+        lines.append(_line((words.iso(row.credited_at), *map(cell, texts), *amount)))
         if len(lines) >= _SENT_AT_ONCE:
             await response.write("".join(lines).encode(errors="replace"))
             lines = []
@@ -114,8 +114,3 @@ def _line(cells: Iterable[str]) -> str:
     out = io.StringIO()
     csv.writer(out).writerow(cells)
     return out.getvalue()
-
-
-def _harmless(text: str) -> str:
-    """A text that no spreadsheet takes for a formula (OWASP, CSV injection)."""
-    return f"'{text}" if text.startswith(_FORMULA) else text

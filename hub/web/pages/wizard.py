@@ -16,7 +16,7 @@ from hub.platform.returngo.config import SCHEMA as RETURNGO
 from hub.rma import MethodType
 from hub.web import guard
 from hub.web.checks import CHECKS
-from hub.web.guard import HUB, Need, store_of
+from hub.web.guard import HUB, Need, principal, store_of
 from hub.web.pages import done, fields, show
 from hub.web.pages.integrations import PLACE, connection_of, place_of
 from hub.web.pages.sources import place_of as place_of_source
@@ -96,6 +96,8 @@ async def _form(
     error: HubError | None = None,
 ) -> web.Response:
     has_sandbox = schema is RETURNGO or request.app[HUB].registry.get(schema.name).sandbox() is not None
+    # A merchant may connect nothing on this machine.
+    is_local_allowed = principal(request).store_id is None
     return await show(
         request,
         "integrations/add.html",
@@ -106,7 +108,7 @@ async def _form(
         values=values,
         wrong=wrong or {},
         error=error,
-        sandbox=f"hub sandbox {schema.name}" if has_sandbox else "",
+        sandbox=f"hub sandbox {schema.name}" if has_sandbox and is_local_allowed else "",
     )
 
 

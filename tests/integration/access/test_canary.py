@@ -4,33 +4,37 @@ from __future__ import annotations
 
 import base64
 import http.client
+import itertools
 import json
 import re
 import time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from hub.inbound.signature import parse_secret, sign
 from tests.support.documents import rma, sample, write
+from tests.support.echo import faults, running_echo
 from tests.support.processes import Home, HubProcess, SandboxProcess, wait_for
+from tests.support.spellings import HOSTILE, SPELLINGS
 from tests.support.waiting import LONGEST_S
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.support.processes import Finished
 
-PASSWORD = "canary-password-Pq8"
-ERP_KEY = "canary-erp-key-Zx7"
-PLATFORM_KEY = "canary-platform-key-Wy3"
+PASSWORD = f"canary-password{HOSTILE}Pq8"
+ERP_KEY = f"canary-erp{HOSTILE}key-Zx7"
+PLATFORM_KEY = f"canary-platform{HOSTILE}key-Wy3"
 EVENTS = "whsec_" + base64.b64encode(b"canary-event-secret-Rt5-Rt5").decode()
-WEBHOOK = "whsec_" + base64.b64encode(b"canary-webhook-secret-Uv2-U").decode()
+WEBHOOK = "whsec_" + base64.b64encode(b"canary-webhook-\xfb\xff\xbe-Uv2-U").decode()
 
 
 def spellings(secret: str) -> set[bytes]:
-    """A secret as it may have slipped out: as it is, in an address, in hexadecimal, within base64."""
+    """A secret as it may have slipped out: in any way that a remote writes it, and within base64."""
     raw = secret.encode()
-    found = {raw, quote(secret).encode(), raw.hex().encode(), json.dumps(secret)[1:-1].encode()}
+    found = {spell(secret).encode() for spell in SPELLINGS.values()}
     for shift in range(3):
         text = base64.b64encode(b"\0" * shift + raw).rstrip(b"=")
         found.add(text[(0, 2, 3)[shift] : -1])
@@ -115,11 +119,16 @@ def test_no_secret_is_anywhere_but_where_it_belongs(tmp_path: Path) -> None:
     watched.secrets |= {"password": PASSWORD, "erp": ERP_KEY, "platform": PLATFORM_KEY}
     watched.secrets |= {"events": EVENTS, "webhook": WEBHOOK}
     link = watched.home.make_ready()["sign_in_link"]["path"]
-    with SandboxProcess(Home(tmp_path / "sandbox")) as sandbox, HubProcess(watched.home) as hub:
+    with (
+        SandboxProcess(Home(tmp_path / "sandbox")) as sandbox,
+        running_echo(_echoes()) as echo,
+        HubProcess(watched.home) as hub,
+    ):
         _plant(watched, sandbox)
         _sign_in(watched, hub.url, link)
         _send_events(watched, hub.url)
         _work(watched, hub.url, tmp_path)
+        _hear_echoes(watched, hub.url, echo)
         watched.words["hub serve"] = hub.errors.encode()
     key = (watched.home.folder / "secret.key").read_text().split()
     watched.secrets |= {f"key {number}": text for number, text in enumerate(key)}
@@ -130,6 +139,38 @@ def test_no_secret_is_anywhere_but_where_it_belongs(tmp_path: Path) -> None:
         f"Authorization: Basic {base64.b64encode(f'shop:{ERP_KEY}'.encode()).decode()}".encode()
     )
     assert watched.found() == [("erp", "a careless log")]
+
+
+def _echoes() -> Callable[[bytes], bytes]:
+    """What each remote that echoes answers: another fault each time."""
+    keys = {b"/rmas": PLATFORM_KEY, b"/hooks": WEBHOOK.removeprefix("whsec_"), b"/": ERP_KEY}
+    answers = {path: itertools.cycle(faults(key).values()) for path, key in keys.items()}
+    return lambda request: next(answers[next(path for path in answers if path in request.split()[1])])
+
+
+def _hear_echoes(watched: Watched, url: str, echo: str) -> None:
+    """Connections whose remotes quote their keys, asked by commands, by pages and by the engine."""
+    add = ("connections", "add", "cin7_omni", "--name=echo", "--set=username=shop", f"--set=base_url={echo}")
+    watched.ok(*add, "--no-check", "--secret=api_key=-", stdin=ERP_KEY)
+    watched.ok("methods", "set", "UPS label", "--connection", "echo")
+    platform = ("--set=shop_name=echo", f"--set=base_url={echo}", "--secret=api_key=-")
+    watched.ok("platforms", "add", "returngo", "--name=q", "--no-check", *platform, stdin=PLATFORM_KEY)
+    watched.ok("webhooks", "add", f"--url={echo}/hooks", "--name=loud", "--secret=-", stdin=WEBHOOK)
+    body = json.dumps(rma("901"), default=str)
+    watched.ok("rmas", "submit", "-", stdin=body)
+    for _ in range(6):
+        watched.run("connections", "check", "echo")
+        watched.run("connections", "resume", "echo")
+        watched.run("platforms", "check", "q")
+        watched.run("webhooks", "test", "loud", "--json")
+    for command in ("poll", "doctor", "diagnostics", "reconcile echo", "rmas show 901", "webhooks log loud"):
+        watched.run(*command.split())
+        watched.run(*command.split(), "--json")
+    watched.run("--debug", "connections", "check", "echo", is_process=True)
+    watched.ask(f"{url}/integrations/echo")
+    watched.ask(f"{url}/sources/q")
+    watched.ask(f"{url}/returns/901")
+    watched.ok("backup", str(watched.home.folder / "kept.db"))
 
 
 def _plant(watched: Watched, sandbox: SandboxProcess) -> None:

@@ -257,6 +257,7 @@ async def test_time_out_of_a_read_is_worth_a_retry_and_of_a_write_is_in_doubt(st
             clock=stage.hub.clock,
             secrets=("sandbox-key",),
             before_write=held.check,
+            is_local=True,
         )
         settings = connections.shown_values(stage.hub.registry.get(row.connector).schema, row, stage.hub)[0]
         url = f"{settings['base_url']}/v1/CreditNotes"

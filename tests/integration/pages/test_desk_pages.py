@@ -88,8 +88,9 @@ async def test_doubts_and_flags_stand_on_the_desk_too(desk: Desk) -> None:
 
 
 async def test_the_accountants_file_has_every_note_once_exact_totals_and_no_formula(desk: Desk) -> None:
+    orders = {901: "=cmd|901", 902: " \uff1dcmd\x1b[2J|902", 903: "#903;@cmd\u202e"}
     for number, amount in ((901, "0.10"), (902, "0.20"), (903, "1200.00")):
-        await desk.stage.submit(rma(str(number), unit(number, amount=amount), order_name=f"=cmd|{number}"))
+        await desk.stage.submit(rma(str(number), unit(number, amount=amount), order_name=orders[number]))
     await desk.stage.settle()
     day = desk.stage.time.now().date()
     begin, end = day - timedelta(days=1), day + timedelta(days=1)
@@ -98,7 +99,9 @@ async def test_the_accountants_file_has_every_note_once_exact_totals_and_no_form
     rows = list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"))))
     assert [row["Return"] for row in rows] == ["901", "902", "903", ""]
     assert [row["Amount"] for row in rows] == ["0.10", "0.20", "1200.00", "1200.30"]
-    assert {row["Order"] for row in rows[:3]} == {"'=cmd|901", "'=cmd|902", "'=cmd|903"}
+    told = ["'=cmd|901", "'\uff1dcmd\\x1b[2J|902", "#903;'@cmd\\u202e"]
+    assert [row["Order"] for row in rows[:3]] == told
+    assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202e]", answer.text)
     assert "1,200.30" in await desk.text("/credited")
     assert "Nothing was credited" in await desk.text("/credited?since=2020-01-01&until=2020-01-31")
     for query in (

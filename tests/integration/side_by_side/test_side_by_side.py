@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from connectors.peoplevox_stub.sandbox.account import PASSWORD
-from hub.dispatch.http import READ_TIMEOUT_S, REDACTED, client_session
+from hub.dispatch.http import READ_TIMEOUT_S, client_session
 from hub.dispatch.work import poll_now
 from hub.merchant import connections
 from hub.outcomes import Status
+from hub.redaction import REDACTED
 from hub.store.models import Delivery, Exchange
 from tests.integration.side_by_side.scene import WAITING, open_pair
 from tests.support.times import set_loop_forward
