@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Sighting,
         ValidationPage,
     )
+    from hub.questions import Question
     from hub.rma import Item, Rma
     from hub.sandbox import SandboxSpec
     from hub.settings import ConnectionSettings
@@ -197,6 +198,8 @@ class Delivery:
         document_id: the ERP's id when known; else None.
         is_looked_for_first: True when the hub may have forgotten a document it made for this RMA, and looks
             for one between ``prepare`` and the sending: ``prepare`` must not refuse because of such a one.
+        accepted: questions that a person has answered with yes for this delivery; ``prepare`` does not ask
+            them again (:func:`hub.questions.has_answer`).
     """
 
     delivery_id: str
@@ -211,6 +214,7 @@ class Delivery:
     references: tuple[str, ...] = ()
     document_id: str | None = None
     is_looked_for_first: bool = False
+    accepted: tuple[Question, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from decimal import Decimal
 
+    from hub.questions import Question
     from hub.rma import Money
 
 
@@ -87,11 +88,14 @@ class Rejected:
     Attributes:
         reason: what is wrong, in one sentence.
         fix: what the person should do.
+        question: what a person may answer with yes, so that it is prepared after all; None when something
+            has to be changed instead. Asked only while ``Delivery.accepted`` does not hold it.
     """
 
     delivery_id: str
     reason: str
     fix: str = ""
+    question: Question | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from hub.questions import Question
+
 # ReturnGO API page: the statuses before approval or without one, and those after it.
 _NOT_APPROVED = frozenset({"pending", "rejected", "canceled"})
 _PAST_APPROVAL = frozenset({"received", "validated", "done"})
@@ -68,6 +70,7 @@ class Route:
         location_id: where they are restocked; None unless ``send``, or when the method names none.
         reason: why it is not ``send``, in one sentence for the merchant; empty for ``send``.
         fix: what the person should do; empty when there is nothing to do.
+        question: what the person may answer with yes; None when something has to be changed instead.
     """
 
     decision: Decision
@@ -78,6 +81,7 @@ class Route:
     location_id: str | None = None
     reason: str = ""
     fix: str = ""
+    question: Question | None = None
 
 
 def is_past_approval(rma: Rma) -> bool:

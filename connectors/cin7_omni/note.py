@@ -17,6 +17,7 @@ from connectors.cin7_omni.marker import marker
 from connectors.cin7_omni.orders import has_sku, product_option
 from connectors.cin7_omni.prices import RefusalError, choose_currency, group_lines
 from hub.outcomes import Prepared
+from hub.questions import Question, QuestionCode, has_answer
 from hub.rma import Money
 
 if TYPE_CHECKING:
@@ -95,7 +96,8 @@ class _Builder:
         if found is None or found.order is not None:
             return
         if self.settings.look_up_orders is LookUpOrders.REQUIRED:
-            raise RefusalError(
+            self._ask(
+                Question(code=QuestionCode.ORDER_MISSING, facts={"why": found.warning}),
                 found.warning,
                 "correct the order in Cin7 or salesReference in the mapping, then run: hub deliveries retry",
             )
@@ -105,11 +107,17 @@ class _Builder:
         others = self.findings.others
         if others:
             names = ", ".join(f"{note.reference or 'without reference'} (id {note.id})" for note in others)
-            raise RefusalError(
+            self._ask(
+                Question(code=QuestionCode.OTHER_CREDIT, facts={"notes": sorted(note.id for note in others)}),
                 f"Cin7 already holds a credit note for this sales order that the hub did not make: {names}",
-                "if it credits this return, run hub deliveries resolve with its id; if not, set "
-                "check_double_credit=off on the connection and run: hub deliveries retry",
+                "if it credits this return, run hub deliveries resolve with its id; if not, accept it",
             )
+
+    def _ask(self, question: Question, reason: str, fix: str) -> None:
+        """Leaves the note to a person, unless one has said yes to just this; then it stays as a warning."""
+        if not has_answer(question, self.delivery.accepted):
+            raise RefusalError(reason, fix, question)
+        self.draft.warn(f"{reason}; a person accepted it")
 
     def _currency(self) -> tuple[str, str]:
         mapped = self.mapping.fields.get("currencyCode")

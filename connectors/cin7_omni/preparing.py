@@ -66,4 +66,9 @@ def _build(plan: Plan, findings: Findings, settings: Settings, names: _Names) ->
 
 
 def _rejected(delivery: Delivery, refusal: RefusalError) -> Rejected:
-    return Rejected(delivery_id=delivery.delivery_id, reason=refusal.reason, fix=refusal.fix)
+    return Rejected(
+        delivery_id=delivery.delivery_id,
+        reason=refusal.reason,
+        fix=refusal.fix,
+        question=refusal.question,
+    )

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from hub.outcomes import Prepared
+from hub.questions import Question
 from hub.rma import Money
 
 if TYPE_CHECKING:
@@ -39,6 +40,11 @@ def prepared_of(row: Delivery) -> Prepared | None:
         total=read_total(row.total),
         units=read_units(row.units),
     )
+
+
+def accepted_of(row: Delivery) -> tuple[Question, ...]:
+    """The questions about a delivery that persons have answered with yes, oldest first."""
+    return tuple(Question(code=each["code"], facts=each["facts"]) for each in json.loads(row.answers))
 
 
 def keep_edited(row: Delivery, answer: Prepared) -> None:

@@ -37,6 +37,7 @@ PROGRESS_FIELDS = (
     "verdict",
     "reason",
     "fix",
+    "question",
     "edited_request",
     "document_id",
     "document_reference",
@@ -167,7 +168,10 @@ class Recorder:
                 else:
                     ready.append(row)
             elif isinstance(answer, Rejected):
-                story.append(self._rows.attention(row, now, answer.reason, answer.fix, Verdict.REJECTED))
+                verdict = Verdict.REJECTED
+                story.append(
+                    self._rows.attention(row, now, answer.reason, answer.fix, verdict, answer.question)
+                )
             else:
                 story.append(self._rows.settle(row, answer, now))
         async with in_transaction():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub.inbound.document import parse_rma
 from hub.outcomes import Status, ValidationState, Verdict
+from hub.questions import write_question
 from hub.rma import MethodType
 from hub.routing import Decision, MethodBinding, Route, is_past_approval, name_key, route
 from hub.store.bulk import insert
@@ -85,6 +86,7 @@ def placement(delivery_id: str, decided: Route, now: datetime) -> dict[str, Any]
         "verdict": verdict,
         "reason": decided.reason or None,
         "fix": decided.fix.replace("<id>", delivery_id),
+        "question": write_question(decided.question),
         "next_attempt_at": now if status is Status.PENDING else None,
         "updated_at": now,
     }

@@ -84,6 +84,7 @@ async def take_note_of_closed(
         await tell(row.id, now, "rma.updated", text)
         return
     delivery.status, delivery.verdict, delivery.next_attempt_at = Status.ATTENTION, None, None
+    delivery.question = None
     delivery.reason = f"the RMA is {rma.status} again, and a person closed its delivery ({delivery.reason})"
     delivery.fix = (
         f"if it is to be credited now, run `hub deliveries retry {delivery.id}`; if it is credited already, "
@@ -128,7 +129,7 @@ async def withdraw(delivery: Delivery, status: str, now: datetime) -> None:
     """The RMA is no longer approved, and it has no document."""
     reason = withdrawn(status, attempts=delivery.attempts)
     delivery.status, delivery.verdict, delivery.reason = Status.SKIPPED, Verdict.SKIPPED, reason
-    delivery.next_attempt_at, delivery.fix = None, ""
+    delivery.next_attempt_at, delivery.fix, delivery.question = None, "", None
     await _save(delivery, now)
     await tell(delivery.rma_id, now, "delivery.skipped", f"Nothing is credited: {reason}.")
 
@@ -153,7 +154,7 @@ async def look_then_prepare_anew(row: Rma, delivery: Delivery, now: datetime) ->
     """Hands a delivery back of which earlier tries may have left something after all."""
     is_open = await Connection.exists(id=delivery.connection_id, removed_at__isnull=True)
     text = "The RMA is approved again. The hub first looks for what earlier tries may have left."
-    delivery.verdict, delivery.fix = Verdict.IN_DOUBT, ""
+    delivery.verdict, delivery.fix, delivery.question = Verdict.IN_DOUBT, "", None
     if is_open:
         delivery.status, delivery.next_attempt_at, delivery.lost_at = Status.IN_DOUBT, now, now
         delivery.reason = "the RMA is approved again, and earlier tries are looked for first"

@@ -11,6 +11,7 @@ from hub.dispatch.frozen import keep_edited, replace_by_edited
 from hub.errors import ConflictError, NotFoundError, UsageError
 from hub.inbound.deciding import decide, place, take_as_it_is
 from hub.inbound.document import parse_rma
+from hub.merchant.answers import keep_answer
 from hub.merchant.editing import checked
 from hub.merchant.rmas import no_such_page
 from hub.outcomes import Status, ValidationState, Verdict
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from hub.clock import Clock
     from hub.core import Hub
+    from hub.merchant.answers import Answer
     from hub.store.models import Store
     from hub.telling import News
 
@@ -118,7 +120,12 @@ async def calls(delivery: Delivery) -> Sequence[Exchange]:
 
 
 async def retry(
-    clock: Clock, delivery: Delivery, *, prepare_anew: bool = False, is_gone: bool = False
+    clock: Clock,
+    delivery: Delivery,
+    *,
+    prepare_anew: bool = False,
+    is_gone: bool = False,
+    answer: Answer | None = None,
 ) -> str:
     """Hands a delivery back to the hub.
 
@@ -133,18 +140,22 @@ async def retry(
             the ERP's data as they are then. The request that was sent before is kept beside it.
         is_gone: True takes one that is done as well, for a person who knows that its document is gone from
             the ERP; it is looked for like any other.
+        answer: a person's yes to what the delivery asks; None hands it back without one.
 
     Returns:
         What happens now, in one sentence.
 
     Raises:
-        ConflictError: it is not waiting for a person, or changed meanwhile.
+        ConflictError: it is not waiting for a person, changed meanwhile, or asks something else.
+        UsageError: the answer has no note.
     """
     async with in_transaction():
         rma = await _held_rma(delivery)
         row = await _held(delivery)
         _check_waits_for_person(row, "retry", is_gone=is_gone)
         before = _state(row)
+        if answer is not None:
+            await keep_answer(row, rma, answer, clock.now())
         if not row.attempts and row.document_id is None:
             now_is = await _route_again(row, rma, clock)
             await _record("retried", rma, row, before)
@@ -200,7 +211,7 @@ async def edit(hub: Hub, delivery: Delivery, request: str) -> str:
             )
         await _check_is_due(row)
         replace_by_edited(row, answer)
-        row.status, row.verdict, row.reason, row.fix = Status.PENDING, None, None, ""
+        row.status, row.verdict, row.reason, row.fix, row.question = Status.PENDING, None, None, "", None
         row.next_attempt_at, row.retries = now, 0
         await _save(row, now)
         text = f"A person wrote the request by hand. It is sent as {answer.reference!r}."
@@ -225,6 +236,7 @@ async def _look_first(row: Delivery, now: datetime, text: str) -> None:
     """Puts a delivery where the hub looks, as often and as late as after any lost answer."""
     last = await Attempt.filter(delivery_id=row.id).order_by("-number").first()
     row.status, row.next_attempt_at, row.looks, row.retries = Status.IN_DOUBT, now, 0, 0
+    row.question = None
     row.lost_at = (last.finished_at or last.started_at) if last else now
     await _save(row, now)
     await tell(row.rma_id, now, HANDED_BACK, text)
@@ -275,7 +287,7 @@ async def resolve(clock: Clock, delivery: Delivery, note: str, document_id: str 
         before = _state(row)
         await _settle_document(row, rma, document_id.strip() if document_id is not None else None, now)
         row.edited_request = None
-        row.reason, row.fix, row.next_attempt_at, row.lost_at = None, "", None, None
+        row.reason, row.fix, row.question, row.next_attempt_at, row.lost_at = None, "", None, None, None
         if row.status is not Status.DONE:
             row.reason = f"closed by a person: {note.strip()}"
         await _save(row, now)

@@ -271,6 +271,10 @@ class Delivery(Model):
     verdict = _verdict_or_null()
     reason = _text_or_null()
     fix = fields.TextField(default="")
+    question = _text_or_null()
+    """What a person is asked, as :mod:`hub.questions` writes it. NULL when a yes answers nothing."""
+    answers = fields.TextField(default="[]", db_default="[]")
+    """JSON: every question that a person answered with yes, and who, when and why. Never taken back."""
     request = _text_or_null()
     """What ``prepare`` gave, frozen; NULL before."""
     original_request = _text_or_null()
