@@ -57,6 +57,26 @@ class Document:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CreditedLine:
+    """Units of one line of the ERP's own order that a document credits.
+
+    Attributes:
+        key: names the line within the ERP's account, the same for every return of it: the order's id and
+            the product's. Never shown.
+        sku: what people call it.
+        order: what people call the order.
+        units: credited by this document; positive.
+        sold: units that the order sold; None when the ERP does not say.
+    """
+
+    key: str
+    sku: str
+    order: str
+    units: Decimal
+    sold: Decimal | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Prepared:
     """The exact request for one delivery, frozen before the first attempt.
 
@@ -69,6 +89,8 @@ class Prepared:
         total: what the document will credit; None when the connector cannot tell.
         units: SKU → units the document will credit, never negative; None when the connector cannot tell.
         left_off: ``returned_item_id`` → why, for items that a setting keeps off the document.
+        lines: the order's lines it credits, so that no line is credited for more units than were sold; empty
+            when the connector cannot tell.
     """
 
     delivery_id: str
@@ -79,6 +101,7 @@ class Prepared:
     total: Money | None = None
     units: Mapping[str, Decimal] | None = None
     left_off: Mapping[str, str] = field(default_factory=dict)
+    lines: tuple[CreditedLine, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -192,6 +215,7 @@ class Receipt:
         is_rest_not_returned: True when the merchant chose that units which did not arrive on a complete
             document count as not returned, instead of a person looking.
         delivery_id: from our marker; None on a document that carries none.
+        is_void: True when somebody cancelled the document in the ERP, so that it credits nothing.
     """
 
     document_id: str
@@ -204,6 +228,7 @@ class Receipt:
     seen_at: datetime
     is_rest_not_returned: bool = False
     delivery_id: str | None = None
+    is_void: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

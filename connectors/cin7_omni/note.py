@@ -16,6 +16,7 @@ from connectors.cin7_omni.mapping import advice
 from connectors.cin7_omni.marker import marker
 from connectors.cin7_omni.orders import has_sku, product_option
 from connectors.cin7_omni.prices import RefusalError, choose_currency, group_lines
+from connectors.cin7_omni.sales import credited_lines, doubt_about
 from hub.outcomes import Prepared
 from hub.questions import Question, QuestionCode, has_answer
 from hub.rma import Money
@@ -62,6 +63,7 @@ class _Builder:
         currency, why = self._currency()
         is_gross = self.settings.prices is Prices.GROSS
         lines = group_lines(self.plan.items, currency, is_gross=is_gross)
+        self._check_sale(currency)
         self._put_names(reference)
         self._put_state()
         self._put_customer()
@@ -89,19 +91,39 @@ class _Builder:
             warnings=tuple(self.draft.warnings),
             total=Money(amount=total, currency=currency),
             left_off=self.plan.left_off,
+            lines=credited_lines(self.order, lines) if self.order is not None else (),
         )
 
     def _check_order(self) -> None:
         found = self.findings.order
         if found is None or found.order is not None:
             return
-        if self.settings.look_up_orders is LookUpOrders.REQUIRED:
+        if found.void:
+            self._ask(
+                Question(
+                    code=QuestionCode.ORDER_VOID, facts={"orders": sorted(order.id for order in found.void)}
+                ),
+                found.warning,
+                "look at the sale in Cin7: one that was cancelled there has nothing to credit",
+            )
+        elif self.settings.look_up_orders is LookUpOrders.REQUIRED:
             self._ask(
                 Question(code=QuestionCode.ORDER_MISSING, facts={"why": found.warning}),
                 found.warning,
                 "correct the order in Cin7 or salesReference in the mapping, then run: hub deliveries retry",
             )
         self.draft.warn(found.warning)
+
+    def _check_sale(self, currency: str) -> None:
+        if self.order is None:
+            return
+        if doubt := doubt_about(self.order, self.delivery.rma, self.plan.items, currency):
+            question, reason = doubt
+            self._ask(
+                question,
+                reason,
+                "correct the order's name in the returns platform or in Cin7; accept it if it is right",
+            )
 
     def _check_other_credits(self) -> None:
         others = self.findings.others

@@ -51,6 +51,7 @@ def read_receipt(note: CreditNoteRow, settings: Settings, seen_at: datetime) -> 
             and settings.short_receipts is ShortReceipts.NOT_RETURNED
         ),
         delivery_id=(read_marker(note.internal_comments) or (None,))[0],
+        is_void=note.is_void,
     )
 
 

@@ -9,11 +9,22 @@ import structlog
 
 from hub.crashpoints import CrashPoint, reach
 from hub.dispatch.frozen import freeze
+from hub.dispatch.questions import ask_first, lock_account
 from hub.dispatch.standing import leave_off, not_approved, take_anew
 from hub.dispatch.transitions import Transitions
 from hub.inbound.later import withdrawn
-from hub.outcomes import Outcome, Prepared, Rejected, Status, ValidationState, Verdict
+from hub.outcomes import (
+    Outcome,
+    Prepared,
+    Rejected,
+    Sighting,
+    SightingKind,
+    Status,
+    ValidationState,
+    Verdict,
+)
 from hub.store import bulk, epochs
+from hub.store.credited import mark_void
 from hub.store.database import in_transaction
 from hub.store.models import Attempt, Connection, Delivery, Rma
 from hub.store.terms import remember
@@ -27,7 +38,6 @@ if TYPE_CHECKING:
     from hub.core import Hub
     from hub.dispatch.claims import Claim
     from hub.dispatch.opening import OpenedConnection
-    from hub.outcomes import Sighting
     from hub.store.models import TimelineEntry
 
 log = structlog.get_logger()
@@ -148,9 +158,26 @@ class Recorder:
         mapping_versions: dict[str, int],
     ) -> list[Delivery]:
         """Freezes what was prepared. Gives the rows that may be sent now."""
+        async with in_transaction():
+            await lock_account(self._opened.row)
+            answers = await ask_first(self._opened.row, rows, answers)
+            story, ready = self._take_prepared(rows, answers, mapping_versions)
+            written = await self._save(rows, story)
+            await leave_off(rows, answers, written)
+            reach(CrashPoint.PREPARE_BEFORE_COMMIT)
+        reach(CrashPoint.PREPARE_AFTER_COMMIT)
+        return [row for row in ready if row.id in written]
+
+    def _take_prepared(
+        self,
+        rows: Sequence[Delivery],
+        answers: Sequence[Prepared | Rejected | Outcome],
+        mapping_versions: dict[str, int],
+    ) -> tuple[list[TimelineEntry], list[Delivery]]:
+        """Changes the rows as the answers say. Gives their story, and the rows that may be sent."""
         now = self._clock.now()
-        story = []
-        ready = []
+        story: list[TimelineEntry] = []
+        ready: list[Delivery] = []
         for row, answer in zip(rows, answers, strict=True):
             if isinstance(answer, Prepared):
                 freeze(row, answer, mapping_versions[row.id])
@@ -174,12 +201,7 @@ class Recorder:
                 )
             else:
                 story.append(self._rows.settle(row, answer, now))
-        async with in_transaction():
-            written = await self._save(rows, story)
-            await leave_off(rows, answers, written)
-            reach(CrashPoint.PREPARE_BEFORE_COMMIT)
-        reach(CrashPoint.PREPARE_AFTER_COMMIT)
-        return [row for row in ready if row.id in written]
+        return story, ready
 
     async def unreadable(self, rows: Sequence[Delivery], reasons: Mapping[str, str]) -> None:
         """Hands deliveries to a person whose stored RMA this version cannot read."""
@@ -361,6 +383,8 @@ class Recorder:
         story: Sequence[TimelineEntry],
     ) -> set[str]:
         written = await self._save(rows, story)
+        void = [a.delivery_id for a in answers if isinstance(a, Sighting) and a.kind is SightingKind.VOID]
+        await mark_void([each for each in void if each in written], is_void=True)
         if any(row.document_id for row in rows):
             await self._worked(self._clock.now())
         paused = [a for a in answers if isinstance(a, Outcome) and a.verdict is Verdict.PAUSED]

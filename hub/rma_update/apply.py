@@ -12,6 +12,7 @@ from hub.inbound.document import parse_rma
 from hub.outcomes import ReceiptVerdict, ValidationState, Verdict
 from hub.rma_update.dealing import ItemValidation, deal
 from hub.store import bulk
+from hub.store.credited import mark_void
 from hub.store.models import Delivery, Rma, RmaItem, TimelineEntry
 from hub.store.timeline import entry, tell_all
 from hub.telling import of_goods, tell_receivers
@@ -61,6 +62,9 @@ async def apply_receipts(
     # RMAs before their deliveries, as an event that comes in locks them.
     await bulk.update(page.rmas, ["validation"])
     await bulk.update(ours, ["seen_at"])
+    for is_void in (True, False):
+        named = [each.id for each in ours if by_document[each.document_id or ""].is_void is is_void]
+        await mark_void(named, is_void=is_void)
     await Delivery.filter(id__in=page.complete).update(is_open=False)
     await bulk.update(page.items, ["is_returned", "is_restockable", "validated_at", "source", "reason"])
     await tell_all(page.story)

@@ -253,6 +253,7 @@ class RmaItem(Model):
     class Meta:
         table = "rma_item"
         unique_together = (("rma", "returned_item_id"),)
+        indexes = (Index(fields=("returned_item_id",)),)
 
 
 class Delivery(Model):
@@ -323,6 +324,29 @@ class Delivery(Model):
             Index(fields=("status", "rma_id")),
             Index(fields=("connection_id", "rma_id")),
         )
+
+
+class CreditedUnits(Model):
+    """Units of one line of an ERP's order that a delivery's frozen request credits."""
+
+    id = fields.IntField(primary_key=True)
+    delivery: ForeignKeyRelation[Delivery] = fields.ForeignKeyField(
+        "hub.Delivery", related_name="credited_units", on_delete=PROTECT
+    )
+    delivery_id: str
+    account = fields.CharField(64)
+    """The ERP's account: its connection's ``quota_key``, or the connection's id where that is empty."""
+    line = fields.CharField(64)
+    """Digest of the line's key in the account."""
+    units = fields.CharField(40)
+    """A decimal number."""
+    is_void = fields.BooleanField(default=False, db_default=False)
+    """True once the document is known to credit nothing: cancelled in the ERP, or gone from it."""
+
+    class Meta:
+        table = "credited_units"
+        unique_together = (("delivery", "line"),)
+        indexes = (Index(fields=("account", "line")),)
 
 
 class Attempt(Model):

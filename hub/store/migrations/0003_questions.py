@@ -1,6 +1,8 @@
 from tortoise import migrations
 from tortoise.migrations import operations as ops
+from tortoise.fields.base import OnDelete
 from tortoise import fields
+from tortoise.indexes import Index
 
 class Migration(migrations.Migration):
     dependencies = [('hub', '0002_platform_and_kit')]
@@ -8,6 +10,19 @@ class Migration(migrations.Migration):
     initial = False
 
     operations = [
+        ops.CreateModel(
+            name='CreditedUnits',
+            fields=[
+                ('id', fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('delivery', fields.ForeignKeyField('hub.Delivery', source_field='delivery_id', db_constraint=True, to_field='id', related_name='credited_units', on_delete=OnDelete.RESTRICT)),
+                ('account', fields.CharField(max_length=64)),
+                ('line', fields.CharField(max_length=64)),
+                ('units', fields.CharField(max_length=40)),
+                ('is_void', fields.BooleanField(default=False, db_default=False)),
+            ],
+            options={'table': 'credited_units', 'app': 'hub', 'unique_together': (('delivery', 'line'),), 'indexes': [Index(fields=['account', 'line'])], 'pk_attr': 'id', 'table_description': "Units of one line of an ERP's order that a delivery's frozen request credits."},
+            bases=['Model'],
+        ),
         ops.AddField(
             model_name='Delivery',
             name='answers',
@@ -17,5 +32,9 @@ class Migration(migrations.Migration):
             model_name='Delivery',
             name='question',
             field=fields.TextField(null=True, unique=False),
+        ),
+        ops.AddIndex(
+            model_name='RmaItem',
+            index=Index(fields=['returned_item_id']),
         ),
     ]
