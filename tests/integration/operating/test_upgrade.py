@@ -74,7 +74,12 @@ async def test_an_earlier_schema_is_brought_up_to_date_and_nothing_is_lost(
             after = await read_rows()
             # What was not there before is new; what was there is as it was.
             for table, given in put.items():
-                kept = [{name: row[name] for name in given[0]} for row in after[table]]
+                # What `hub init` adds, to the audit log, comes behind.
+                kept = (
+                    [{name: row[name] for name in given[0]} for row in after[table][: len(given)]]
+                    if given
+                    else []
+                )
                 assert kept == given, table
             store = await Store.get(name="default")
             found = await search.find(store, search.Wanted(text="901"), limit=5)
