@@ -316,6 +316,24 @@ async def list_documents(  # type: ignore[empty-body]
 
 
 @hookspec
+def prepare_again(  # type: ignore[empty-body]
+    settings: Any, delivery: Delivery, look_up: str | None
+) -> Prepared | Rejected:
+    """What ``prepare`` gives for a delivery, from what the ERP said at that time. Optional. Pure.
+
+    After a document was made, the hub asks this twice, for the return as it was approved and as it is now,
+    and tells a person when the two differ in money or units. So the answer depends on nothing but the
+    arguments, and nothing is asked of a person: a question of ``prepare`` counts as answered with yes.
+
+    Args:
+        settings: an instance of the schema's ``settings``, as they were when the request was frozen.
+        delivery: its ``rma`` and ``items`` are those to compare, the rest is as it was.
+        look_up: the ``look_up`` of what was prepared; None when there was none, or when a version of the
+            connector made the request that kept none.
+    """
+
+
+@hookspec
 def check_edited(  # type: ignore[empty-body]
     connection: Connection, delivery: Delivery, request: str
 ) -> Prepared | Rejected:

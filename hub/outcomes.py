@@ -91,6 +91,8 @@ class Prepared:
         left_off: ``returned_item_id`` → why, for items that a setting keeps off the document.
         lines: the order's lines it credits, so that no line is credited for more units than were sold; empty
             when the connector cannot tell.
+        look_up: what the ERP said that the request rests on, in the connector's own words; kept with the
+            request and given to ``prepare_again``. None when nothing was asked.
     """
 
     delivery_id: str
@@ -102,6 +104,7 @@ class Prepared:
     units: Mapping[str, Decimal] | None = None
     left_off: Mapping[str, str] = field(default_factory=dict)
     lines: tuple[CreditedLine, ...] = ()
+    look_up: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -94,6 +94,16 @@ def is_not_approved(status: str) -> bool:
     return status.strip().casefold() in _NOT_APPROVED
 
 
+def is_known_status(status: str) -> bool:
+    """True when the hub knows what the platform's word for an RMA's state means."""
+    return status.strip().casefold() in {"approved", *_NOT_APPROVED, *_PAST_APPROVAL}
+
+
+def items_to_credit(rma: Rma, methods: Mapping[str, MethodBinding]) -> tuple[Item, ...]:
+    """The items that the customer does not keep, in the document's order, wherever their methods lead."""
+    return tuple(item for item in rma.items if not _why_kept(item, methods))
+
+
 def name_key(name: str) -> str:
     """What return method names are compared by: without case, runs of blanks as one."""
     return " ".join(name.casefold().split())

@@ -7,7 +7,7 @@ https://api.cin7.com/api/Help (``fields.json`` beside this file).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
@@ -200,6 +200,7 @@ class OrderRow:
         emails: the buyer's and the linked customer's, which may differ; as far as the order has them.
         name: the buyer's first and last name, else the company; None when absent.
         is_net: True where the lines' prices are without tax (``taxStatus`` Excl); None when it does not say.
+        kept: those fields of the row that are read here, in Cin7's spelling: read again, they give the same.
     """
 
     id: int
@@ -213,6 +214,7 @@ class OrderRow:
     emails: tuple[str, ...] = ()
     name: str | None = None
     is_net: bool | None = None
+    kept: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def read(cls, row: Mapping[str, Any]) -> Self | None:
@@ -234,4 +236,19 @@ class OrderRow:
             name=" ".join(filter(None, (read_text(row, "firstName"), read_text(row, "lastName"))))
             or read_text(row, "company"),
             is_net=_TAX_STATUS.get((read_text(row, "taxStatus") or "").casefold()),
+            kept={name: row[name] for name in _ORDER_FIELDS if row.get(name) is not None}
+            | {"lineItems": [_kept_line(each) for each in read_rows(row, "lineItems")]},
         )
+
+
+_ORDER_FIELDS = (
+    *("id", "reference", "customerOrderNo", "memberId", "branchId", "currencyCode", "isVoid", "status"),
+    *("email", "memberEmail", "firstName", "lastName", "company", "taxStatus"),
+)
+_LINE_FIELDS = (
+    *("code", "qty", "qtyShipped", "productOptionId", "parentId", "barcode", "unitPrice", "sizes"),
+)
+
+
+def _kept_line(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in _LINE_FIELDS if row.get(name) is not None}

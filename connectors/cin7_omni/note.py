@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from connectors.cin7_omni.config import Fees, FeeSign, LookUpOrders, Prices
 from connectors.cin7_omni.draft import Draft, field_of, worked_out
 from connectors.cin7_omni.fees import has_fees, total_fees
+from connectors.cin7_omni.look_up import write_look_up
 from connectors.cin7_omni.mapping import advice
 from connectors.cin7_omni.marker import marker
 from connectors.cin7_omni.orders import has_sku, product_option
@@ -32,7 +33,9 @@ _CUSTOMER_FIELDS = ("memberId", "memberEmail")
 _LONGEST_EMAIL = 250
 
 
-def build_note(plan: Plan, findings: Findings, settings: Settings, reference: str) -> Prepared:
+def build_note(
+    plan: Plan, findings: Findings, settings: Settings, reference: str, *, is_asking: bool = True
+) -> Prepared:
     """Builds one delivery's credit note.
 
     Args:
@@ -40,16 +43,18 @@ def build_note(plan: Plan, findings: Findings, settings: Settings, reference: st
         findings: what Cin7 holds about it.
         settings: the connection's.
         reference: the note's own, chosen among the plan's candidates.
+        is_asking: False takes every question for answered with yes.
 
     Raises:
         RefusalError: there can be no note until a person changes something.
     """
-    return _Builder(plan, findings, settings).build(reference)
+    return _Builder(plan, findings, settings, is_asking=is_asking).build(reference)
 
 
 class _Builder:
-    def __init__(self, plan: Plan, findings: Findings, settings: Settings) -> None:
+    def __init__(self, plan: Plan, findings: Findings, settings: Settings, *, is_asking: bool) -> None:
         self.plan = plan
+        self.is_asking = is_asking
         self.delivery = plan.delivery
         self.mapping = plan.mapping
         self.findings = findings
@@ -92,6 +97,7 @@ class _Builder:
             total=Money(amount=total, currency=currency),
             left_off=self.plan.left_off,
             lines=credited_lines(self.order, lines) if self.order is not None else (),
+            look_up=write_look_up(self.findings.order),
         )
 
     def _check_order(self) -> None:
@@ -137,7 +143,7 @@ class _Builder:
 
     def _ask(self, question: Question, reason: str, fix: str) -> None:
         """Leaves the note to a person, unless one has said yes to just this; then it stays as a warning."""
-        if not has_answer(question, self.delivery.accepted):
+        if self.is_asking and not has_answer(question, self.delivery.accepted):
             raise RefusalError(reason, fix, question)
         self.draft.warn(f"{reason}; a person accepted it")
 

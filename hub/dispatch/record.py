@@ -73,6 +73,8 @@ ROW_FIELDS = (
     "total",
     "units",
     "mapping_version",
+    "frozen_settings",
+    "look_up",
 )
 
 
@@ -180,7 +182,7 @@ class Recorder:
         ready: list[Delivery] = []
         for row, answer in zip(rows, answers, strict=True):
             if isinstance(answer, Prepared):
-                freeze(row, answer, mapping_versions[row.id])
+                freeze(row, answer, mapping_versions[row.id], self._opened.row.settings)
                 total = f", total {answer.total}" if answer.total else ""
                 text = f"The {self._noun} was prepared as {answer.reference!r}{total}."
                 story.append(entry(row.rma_id, now, "delivery.prepared", text))
@@ -238,7 +240,9 @@ class Recorder:
             written = await self._save(ending, story)
             mine = [row.rma_id for row in ending if row.id in written]
             # Without a document the cancellation contradicts nothing.
-            await Rma.filter(id__in=mine).update(contradiction=None, validation=ValidationState.NONE)
+            await Rma.filter(id__in=mine).update(
+                contradiction=None, contradictions="[]", validation=ValidationState.NONE
+            )
         return [row for row in rows if row.id not in gone]
 
     # --- send ------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from hub.inbound.document import parse_rma
 from hub.inbound.impersonal import event_without_person
 from hub.inbound.intake import store_alone
 from hub.inbound.later import (
+    Previous,
     is_approved_again,
     is_only_talk,
     is_taken_on,
@@ -29,7 +30,7 @@ from hub.inbound.later import (
     take_note_of_closed,
     withdraw,
 )
-from hub.outcomes import Status
+from hub.outcomes import Status, ValidationState
 from hub.routing import Decision, asks_for_nothing, hold_back, is_not_approved, is_past_approval
 from hub.store.database import in_transaction
 from hub.store.models import Connection, Delivery, Event, Rma, RmaItem, Store
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from hub.clock import Clock
     from hub.inbound.event import IncomingEvent
     from hub.inbound.intake import Intake
+    from hub.registry import Registry
 
 
 class OtherStoreError(EventError):
@@ -60,6 +62,7 @@ async def accept(  # noqa: PLR0913 - what an event comes with
     signed_by: str | None = None,
     is_read_now: bool = False,
     intake: Intake | None = None,
+    registry: Registry | None = None,
 ) -> Accepted:
     """Stores an event, the RMA as it stands and what is to be done about it.
 
@@ -76,6 +79,8 @@ async def accept(  # noqa: PLR0913 - what an event comes with
         is_read_now: True when the hub has just read it at its source: then it is how the RMA stands, also
             when it stood so before and differently in between.
         intake: stores new RMAs together with others that arrive at the moment; None stores this one alone.
+        registry: of the hub's connectors, which tell what a changed RMA would be credited now; None asks
+            none.
 
     Raises:
         OtherStoreError: 409: the RMA belongs to another store.
@@ -95,15 +100,15 @@ async def accept(  # noqa: PLR0913 - what an event comes with
     accepted = await (intake.store(arrival) if intake else store_alone(clock, arrival))
     if accepted is None:
         try:
-            accepted = await _accept_change(clock, arrival)
+            accepted = await _accept_change(clock, arrival, registry)
         except IntegrityError:
             # Another process stored this event first, after we looked. It is a duplicate now.
-            accepted = await _accept_change(clock, arrival)
+            accepted = await _accept_change(clock, arrival, registry)
     reach(CrashPoint.ACCEPT_AFTER_COMMIT)
     return accepted
 
 
-async def _accept_change(clock: Clock, arrival: Arrival) -> Accepted:
+async def _accept_change(clock: Clock, arrival: Arrival, registry: Registry | None) -> Accepted:
     """Accepts an event that is known already, or whose RMA is."""
     event, store = arrival.event, arrival.store
     async with in_transaction():
@@ -139,7 +144,7 @@ async def _accept_change(clock: Clock, arrival: Arrival) -> Accepted:
             text = "An older state of this RMA arrived after a newer one. It was kept and not acted on."
             await tell(row.id, now, "rma.stale", text)
             return Accepted(event_id=event_id, rma_id=row.rma_id, duplicate=False, is_stale=True)
-        accepted = await _apply(clock, row, event, event_id, arrival.credit_from)
+        accepted = await _apply(clock, row, event, event_id, arrival.credit_from, registry)
         reach(CrashPoint.CHANGE_BEFORE_COMMIT)
         return replace(accepted, duplicate=is_known)
 
@@ -179,7 +184,12 @@ async def _elsewhere(row: Rma, store: Store) -> OtherStoreError:
 
 
 async def _apply(
-    clock: Clock, row: Rma, event: IncomingEvent, event_id: str, credit_from: datetime | None
+    clock: Clock,
+    row: Rma,
+    event: IncomingEvent,
+    event_id: str,
+    credit_from: datetime | None,
+    registry: Registry | None,
 ) -> Accepted:
     """Brings the stored RMA up to the event, and decides what it means."""
     now, rma = clock.now(), event.rma
@@ -205,7 +215,7 @@ async def _apply(
         elif is_approved_again(delivery, rma, previous):
             await look_then_prepare_anew(row, delivery, now)
         else:
-            await take_note(row, delivery, rma, previous, now)
+            await take_note(row, delivery, rma, _previous(previous, held), now, registry)
         await _tell_receivers(clock, row, delivery, *was)
         return Accepted(
             event_id=event_id,
@@ -249,6 +259,13 @@ async def _apply(
     )
 
 
+def _previous(status: str, document: str) -> Previous:
+    try:
+        return Previous(status=status, read=parse_rma(json.loads(document, parse_float=Decimal)))
+    except EventError:
+        return Previous(status=status, read=None)
+
+
 async def _tell_receivers(
     clock: Clock, row: Rma, delivery: Delivery, status: Status | None, contradiction: str | None
 ) -> None:
@@ -257,9 +274,10 @@ async def _tell_receivers(
     if delivery.status is Status.ATTENTION and status is not Status.ATTENTION:
         connection = await Connection.get_or_none(id=delivery.connection_id)
         news.append(of_delivery(delivery, connection.name if connection else None))
-    if row.contradiction is not None and row.contradiction != contradiction:
+    if row.contradiction != contradiction:
         credited = await RmaItem.filter(rma_id=row.id, is_credited=True)
-        news += of_goods(delivery, credited, [], is_completed=False, flag=row.contradiction)
+        cleared = contradiction if row.validation is not ValidationState.FLAGGED else None
+        news += of_goods(delivery, credited, [], is_completed=False, flag=row.contradiction, cleared=cleared)
     await tell_receivers(clock, news)
 
 

@@ -112,6 +112,7 @@ async def place(delivery: Delivery, decided: Route, now: datetime) -> None:
     values = placement(delivery.id, decided, now)
     delivery.update_from_dict(values)
     delivery.request = delivery.reference = delivery.total = delivery.units = None
+    delivery.frozen_settings = delivery.look_up = None
     delivery.original_request = delivery.edited_request = None
     delivery.origins, delivery.warnings = "{}", "[]"
     delivery.retries = 0
@@ -193,6 +194,6 @@ async def take_as_it_is(row: Rma) -> Route:
     await store_items(row, rma, decided)
     row.approved_document = row.document
     # Without a document there is nothing that the platform's later word could contradict.
-    row.contradiction, row.validation = None, ValidationState.NONE
-    await row.save(update_fields=["approved_document", "contradiction", "validation"])
+    row.contradiction, row.contradictions, row.validation = None, "[]", ValidationState.NONE
+    await row.save(update_fields=["approved_document", "contradiction", "contradictions", "validation"])
     return decided

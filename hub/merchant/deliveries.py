@@ -15,12 +15,12 @@ from hub.merchant.answers import keep_answer
 from hub.merchant.editing import checked
 from hub.merchant.rmas import no_such_page
 from hub.outcomes import Status, ValidationState, Verdict
-from hub.rma_update.apply import last_flag, state_of
 from hub.routing import Decision, is_not_approved
 from hub.store.database import in_transaction
 from hub.store.models import Attempt, Connection, Delivery, Exchange, Rma, RmaItem
 from hub.store.terms import remember
 from hub.store.timeline import EDITED, HANDED_BACK, RESOLVED, tell
+from hub.store.validation import last_flag, state_of
 from hub.telling import of_delivery, of_goods, tell_receivers
 
 if TYPE_CHECKING:
@@ -369,9 +369,14 @@ async def _lift_flags(rma: Rma) -> str | None:
         return None
     rma.resolved_flag = await last_flag(rma)
     lifted = rma.contradiction or rma.resolved_flag or ""
-    rma.contradiction = None
-    rma.validation = state_of(await RmaItem.filter(rma_id=rma.id, is_credited=True))
-    await rma.save(update_fields=["resolved_flag", "contradiction", "validation"])
+    closed = [*json.loads(rma.closed_contradictions), *json.loads(rma.contradictions)]
+    rma.closed_contradictions = json.dumps(
+        [{"code": each["code"], "facts": each["facts"]} for each in closed], ensure_ascii=False
+    )
+    rma.contradiction, rma.contradictions = None, "[]"
+    rma.validation = rma.goods = state_of(await RmaItem.filter(rma_id=rma.id, is_credited=True))
+    fields = ("resolved_flag", "contradiction", "contradictions", "closed_contradictions")
+    await rma.save(update_fields=[*fields, "validation", "goods"])
     return lifted
 
 

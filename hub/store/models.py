@@ -185,9 +185,19 @@ class Rma(Model):
     order_name = fields.TextField(default="")
     status = fields.CharField(NAME_LENGTH)
     validation = fields.CharEnumField(ValidationState, max_length=10, default=ValidationState.NONE)
+    goods = cast(
+        "fields.Field[ValidationState | None]",
+        fields.CharEnumField(ValidationState, max_length=10, null=True),
+    )
+    """What the warehouse's word alone comes to; ``validation`` is ``flagged`` as well while the platform's
+    word contradicts the document. NULL before a poll brought something, and of older rows."""
     contradiction = _text_or_null()
-    """How the platform's later word contradicts the document that was sent. While it is set the RMA stays
-    flagged, whatever the warehouse says."""
+    """How the platform's later word contradicts the document that was sent, in words. While it is set the RMA
+    stays flagged, whatever the warehouse says."""
+    contradictions = fields.TextField(default="[]", db_default="[]")
+    """JSON: code and facts of each contradiction that ``contradiction`` tells."""
+    closed_contradictions = fields.TextField(default="[]", db_default="[]")
+    """JSON: those that a person has looked at and closed; the same again does not flag the RMA again."""
     resolved_flag = _text_or_null()
     """What a person has looked at and closed: the same flag again does not flag the RMA again."""
     document = fields.TextField()
@@ -292,6 +302,10 @@ class Delivery(Model):
     units = _text_or_null()
     """Units per SKU that the frozen request credits, as JSON. NULL when the connector does not tell."""
     mapping_version = fields.IntField(default=0)
+    frozen_settings = _text_or_null()
+    """JSON: the connection's settings that the request was prepared with. NULL before, or of older rows."""
+    look_up = _text_or_null()
+    """What the ERP said that the request rests on, as its connector keeps it. NULL for nothing."""
     document_id = fields.CharField(200, null=True)
     document_reference = _text_or_null()
     attempts = fields.IntField(default=0)

@@ -131,6 +131,7 @@ class Events:
                 event_id=message_id,
                 signed_by=secret.id,
                 intake=self._intake,
+                registry=self._hub.registry,
             )
         except OtherStoreError as error:
             log.warning(

@@ -83,6 +83,7 @@ async def take_in(hub: Hub, opened: OpenedPlatform, event: IncomingEvent) -> boo
         source=source_of(row),
         credit_from=opened.settings.credit_from,
         is_read_now=True,
+        registry=hub.registry,
     )
     return not (accepted.duplicate or accepted.is_talk)
 

@@ -1,5 +1,6 @@
 from tortoise import migrations
 from tortoise.migrations import operations as ops
+from hub.outcomes import ValidationState
 from tortoise.fields.base import OnDelete
 from tortoise import fields
 from tortoise.indexes import Index
@@ -30,8 +31,33 @@ class Migration(migrations.Migration):
         ),
         ops.AddField(
             model_name='Delivery',
+            name='frozen_settings',
+            field=fields.TextField(null=True, unique=False),
+        ),
+        ops.AddField(
+            model_name='Delivery',
+            name='look_up',
+            field=fields.TextField(null=True, unique=False),
+        ),
+        ops.AddField(
+            model_name='Delivery',
             name='question',
             field=fields.TextField(null=True, unique=False),
+        ),
+        ops.AddField(
+            model_name='Rma',
+            name='closed_contradictions',
+            field=fields.TextField(default='[]', db_default='[]', unique=False),
+        ),
+        ops.AddField(
+            model_name='Rma',
+            name='contradictions',
+            field=fields.TextField(default='[]', db_default='[]', unique=False),
+        ),
+        ops.AddField(
+            model_name='Rma',
+            name='goods',
+            field=fields.CharEnumField(null=True, description='NONE: none\nPARTIAL: partial\nFULL: full\nFLAGGED: flagged', enum_type=ValidationState, max_length=10),
         ),
         ops.AddIndex(
             model_name='RmaItem',
