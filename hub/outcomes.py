@@ -91,6 +91,8 @@ class Prepared:
         left_off: ``returned_item_id`` → why, for items that a setting keeps off the document.
         lines: the order's lines it credits, so that no line is credited for more units than were sold; empty
             when the connector cannot tell.
+        products: ``returned_item_id`` → the ERP's own name of the product that the request takes the item
+            for, where it knows one. Later it tells which line of a receipt is the item's, whatever its SKU.
         look_up: what the ERP said that the request rests on, in the connector's own words; kept with the
             request and given to ``prepare_again``. None when nothing was asked.
     """
@@ -104,6 +106,7 @@ class Prepared:
     units: Mapping[str, Decimal] | None = None
     left_off: Mapping[str, str] = field(default_factory=dict)
     lines: tuple[CreditedLine, ...] = ()
+    products: Mapping[str, str] = field(default_factory=dict)
     look_up: str | None = None
 
 
@@ -194,14 +197,16 @@ class ReceiptLine:
     """One line of a document as the warehouse left it.
 
     Attributes:
-        sku: as on the RMA's items.
+        sku: as the ERP writes it.
         expected: units the document asks for; never negative.
         received: units that arrived; None when the ERP does not say, which is never "all".
+        product: the ERP's own name of the product, as in ``Prepared.products``; None when the line has none.
     """
 
     sku: str
     expected: Decimal
     received: Decimal | None
+    product: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -97,6 +97,7 @@ class _Builder:
             total=Money(amount=total, currency=currency),
             left_off=self.plan.left_off,
             lines=credited_lines(self.order, lines) if self.order is not None else (),
+            products=self._products(),
             look_up=write_look_up(self.findings.order),
         )
 
@@ -226,6 +227,15 @@ class _Builder:
             # A negative quantity brings stock back; the price stays positive.
             draft.put_on_line(index, "qty", Decimal(-line.count), f"{units} returned at this price")
             draft.put_on_line(index, "unitPrice", line.unit_price, f"what was paid for one unit, {taxed}")
+
+    def _products(self) -> dict[str, str]:
+        found = {
+            item.returned_item_id: product_option(
+                self.order, (item.sku or "").strip(), (item.barcode,) if item.barcode else ()
+            )
+            for item in self.plan.items
+        }
+        return {item_id: str(option) for item_id, option in found.items() if option is not None}
 
     def _put_fees(self, currency: str) -> Decimal:
         """Puts the fees where the setting says; returns what they add to the credit."""

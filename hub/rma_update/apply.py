@@ -130,7 +130,8 @@ class _Page:
             reason = f"the stored RMA cannot be read, so its goods cannot be told apart: {error}"
             receipt = replace(receipt, verdict=ReceiptVerdict.FLAG, reason=reason)
         held = {each.returned_item_id: held_of(each, each.validated_at) for each in rows if each.validated_at}
-        dealt = deal(items, receipt, held)
+        products = {each.returned_item_id: each.product for each in rows if each.product is not None}
+        dealt = deal(items, receipt, held, products)
         row.delivery.seen_at = receipt.seen_at
         changed = [each for each in rows if each.returned_item_id in dealt.changes]
         for each in changed:

@@ -254,6 +254,8 @@ class RmaItem(Model):
     return_method = fields.TextField(default="")
     is_credited = fields.BooleanField(default=False)
     """True when the unit is on the document; False for what the customer keeps."""
+    product = _text_or_null()
+    """The ERP's own name of the product, from when the request was frozen. NULL where it is not known."""
     is_returned = fields.BooleanField(null=True)
     is_restockable = fields.BooleanField(null=True)
     validated_at = fields.DatetimeField(null=True)

@@ -59,6 +59,11 @@ class Migration(migrations.Migration):
             name='goods',
             field=fields.CharEnumField(null=True, description='NONE: none\nPARTIAL: partial\nFULL: full\nFLAGGED: flagged', enum_type=ValidationState, max_length=10),
         ),
+        ops.AddField(
+            model_name='RmaItem',
+            name='product',
+            field=fields.TextField(null=True, unique=False),
+        ),
         ops.AddIndex(
             model_name='RmaItem',
             index=Index(fields=['returned_item_id']),
