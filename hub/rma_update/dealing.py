@@ -149,8 +149,8 @@ def _deal_sku(
         return (), flags
     if 0 < new < len(candidates) and len({_terms(unit) for unit in candidates}) > 1:
         flags.append(
-            f"{received} of {len(units)} of SKU {sku} arrived, and they differ in price or resolution, so "
-            "the count cannot tell which ones"
+            f"{received} of {len(units)} of SKU {sku} arrived, and they differ in price, resolution or "
+            "parcel, so the count cannot tell which ones"
         )
         return (), flags
     return candidates[:new], flags
