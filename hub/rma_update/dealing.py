@@ -148,9 +148,12 @@ def _deal_sku(
         )
         return (), flags
     if 0 < new < len(candidates) and len({_terms(unit) for unit in candidates}) > 1:
+        # The first wording is as it always was: what a person closed is known again by it.
+        is_alike_but_for_parcel = len({_terms(unit)[1:] for unit in candidates}) == 1
+        differ = "are in different parcels" if is_alike_but_for_parcel else "differ in price or resolution"
         flags.append(
-            f"{received} of {len(units)} of SKU {sku} arrived, and they differ in price, resolution or "
-            "parcel, so the count cannot tell which ones"
+            f"{received} of {len(units)} of SKU {sku} arrived, and they {differ}, so the count cannot tell "
+            "which ones"
         )
         return (), flags
     return candidates[:new], flags

@@ -127,7 +127,7 @@ def test_skus_are_compared_without_case_where_that_leaves_one_product() -> None:
 
 def test_units_of_two_parcels_are_not_alike() -> None:
     units = tuple(replace(unit(each, "A"), shipment_id=f"S{each}") for each in ("1", "2"))
-    assert_flagged(deal(units, receipt(line("A", 1, 2)), {}), "parcel")
+    assert_flagged(deal(units, receipt(line("A", 1, 2)), {}), "different parcels")
     assert deal(units, receipt(line("A", 2, 2)), {}).state is ValidationState.FULL
 
 
