@@ -169,6 +169,13 @@ def retry(
     gone: Annotated[
         bool, typer.Option("--gone", help="Also one that is done, when its document is gone from the ERP.")
     ] = False,
+    accept: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CODE", help="Answer the question of this code with yes, for the facts it has now."
+        ),
+    ] = None,
+    note: Annotated[str, typer.Option("--note", help="With --accept: why; it stays in the audit log.")] = "",
     yes: Yes = False,
     store: StoreName = "default",
     as_json: Json = False,
@@ -177,8 +184,10 @@ def retry(
 
     async def each(hub: Hub, row: Delivery) -> str:
         from hub.merchant import deliveries
+        from hub.merchant.answers import Answer
 
-        return await deliveries.retry(hub.clock, row, prepare_anew=anew, is_gone=gone)
+        answer = Answer(code=accept, note=note) if accept is not None else None
+        return await deliveries.retry(hub.clock, row, prepare_anew=anew, is_gone=gone, answer=answer)
 
     on_many(each, "retry", delivery_ids, cause, store, yes=yes, as_json=as_json)
 

@@ -42,7 +42,9 @@ def submit(
         from hub.merchant import stores
 
         owner = await stores.get(store)
-        accepted = await accept(hub.clock, owner, read_event(read_file(file, MAX_BYTES)), source=SOURCE)
+        accepted = await accept(
+            hub.clock, owner, read_event(read_file(file, MAX_BYTES)), source=SOURCE, registry=hub.registry
+        )
         if wait is not None and accepted.delivery_id:
             await _settled(hub, accepted.delivery_id, wait)
         return await _submitted(hub, owner, accepted)
@@ -153,7 +155,7 @@ async def _accept_lines(hub: Hub, owner: Store, lines: Iterable[bytes]) -> dict[
         if not line.strip():
             continue
         try:
-            accepted = await accept(hub.clock, owner, read_event(line), source=SOURCE)
+            accepted = await accept(hub.clock, owner, read_event(line), source=SOURCE, registry=hub.registry)
             counts["duplicates" if accepted.duplicate else "accepted"] += 1
         except EventError as error:
             refused.append({"line": number, "reason": str(error), "fix": error.fix})

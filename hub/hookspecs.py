@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Sighting,
         ValidationPage,
     )
+    from hub.questions import Question
     from hub.rma import Item, Rma
     from hub.sandbox import SandboxSpec
     from hub.settings import ConnectionSettings
@@ -197,6 +198,8 @@ class Delivery:
         document_id: the ERP's id when known; else None.
         is_looked_for_first: True when the hub may have forgotten a document it made for this RMA, and looks
             for one between ``prepare`` and the sending: ``prepare`` must not refuse because of such a one.
+        accepted: questions that a person has answered with yes for this delivery; ``prepare`` does not ask
+            them again (:func:`hub.questions.has_answer`).
     """
 
     delivery_id: str
@@ -211,6 +214,7 @@ class Delivery:
     references: tuple[str, ...] = ()
     document_id: str | None = None
     is_looked_for_first: bool = False
+    accepted: tuple[Question, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -308,6 +312,24 @@ async def list_documents(  # type: ignore[empty-body]
         connection: see :class:`Connection`.
         since: by the ERP's own date of creation.
         cursor: what the last page gave; None for the first.
+    """
+
+
+@hookspec
+def prepare_again(  # type: ignore[empty-body]
+    settings: Any, delivery: Delivery, look_up: str | None
+) -> Prepared | Rejected:
+    """What ``prepare`` gives for a delivery, from what the ERP said at that time. Optional. Pure.
+
+    After a document was made, the hub asks this twice, for the return as it was approved and as it is now,
+    and tells a person when the two differ in money or units. So the answer depends on nothing but the
+    arguments, and nothing is asked of a person: a question of ``prepare`` counts as answered with yes.
+
+    Args:
+        settings: an instance of the schema's ``settings``, as they were when the request was frozen.
+        delivery: its ``rma`` and ``items`` are those to compare, the rest is as it was.
+        look_up: the ``look_up`` of what was prepared; None when there was none, or when a version of the
+            connector made the request that kept none.
     """
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from decimal import Decimal
 
+    from hub.questions import Question
     from hub.rma import Money
 
 
@@ -56,6 +57,26 @@ class Document:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CreditedLine:
+    """Units of one line of the ERP's own order that a document credits.
+
+    Attributes:
+        key: names the line within the ERP's account, the same for every return of it: the order's id and
+            the product's. Never shown.
+        sku: what people call it.
+        order: what people call the order.
+        units: credited by this document; positive.
+        sold: units that the order sold; None when the ERP does not say.
+    """
+
+    key: str
+    sku: str
+    order: str
+    units: Decimal
+    sold: Decimal | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Prepared:
     """The exact request for one delivery, frozen before the first attempt.
 
@@ -68,6 +89,12 @@ class Prepared:
         total: what the document will credit; None when the connector cannot tell.
         units: SKU → units the document will credit, never negative; None when the connector cannot tell.
         left_off: ``returned_item_id`` → why, for items that a setting keeps off the document.
+        lines: the order's lines it credits, so that no line is credited for more units than were sold; empty
+            when the connector cannot tell.
+        products: ``returned_item_id`` → the ERP's own name of the product that the request takes the item
+            for, where it knows one. Later it tells which line of a receipt is the item's, whatever its SKU.
+        look_up: what the ERP said that the request rests on, in the connector's own words; kept with the
+            request and given to ``prepare_again``. None when nothing was asked.
     """
 
     delivery_id: str
@@ -78,6 +105,9 @@ class Prepared:
     total: Money | None = None
     units: Mapping[str, Decimal] | None = None
     left_off: Mapping[str, str] = field(default_factory=dict)
+    lines: tuple[CreditedLine, ...] = ()
+    products: Mapping[str, str] = field(default_factory=dict)
+    look_up: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,11 +117,14 @@ class Rejected:
     Attributes:
         reason: what is wrong, in one sentence.
         fix: what the person should do.
+        question: what a person may answer with yes, so that it is prepared after all; None when something
+            has to be changed instead. Asked only while ``Delivery.accepted`` does not hold it.
     """
 
     delivery_id: str
     reason: str
     fix: str = ""
+    question: Question | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -164,14 +197,16 @@ class ReceiptLine:
     """One line of a document as the warehouse left it.
 
     Attributes:
-        sku: as on the RMA's items.
+        sku: as the ERP writes it.
         expected: units the document asks for; never negative.
         received: units that arrived; None when the ERP does not say, which is never "all".
+        product: the ERP's own name of the product, as in ``Prepared.products``; None when the line has none.
     """
 
     sku: str
     expected: Decimal
     received: Decimal | None
+    product: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -189,6 +224,7 @@ class Receipt:
         is_rest_not_returned: True when the merchant chose that units which did not arrive on a complete
             document count as not returned, instead of a person looking.
         delivery_id: from our marker; None on a document that carries none.
+        is_void: True when somebody cancelled the document in the ERP, so that it credits nothing.
     """
 
     document_id: str
@@ -201,6 +237,7 @@ class Receipt:
     seen_at: datetime
     is_rest_not_returned: bool = False
     delivery_id: str | None = None
+    is_void: bool = False
 
     def __post_init__(self) -> None:
         """Refuses a naive time where its connector can still be named.

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 ASYNC_HOOKS = ("connect", "prepare", "on_rma_approved", "find_documents", "poll_validations")
 REQUIRED_HOOKS = ("config_schema", *ASYNC_HOOKS)
 OPTIONAL_ASYNC_HOOKS = ("list_documents",)
-OPTIONAL_HOOKS = (*OPTIONAL_ASYNC_HOOKS, "check_edited", "sandbox")
+OPTIONAL_HOOKS = (*OPTIONAL_ASYNC_HOOKS, "check_edited", "prepare_again", "sandbox")
 
 log = structlog.get_logger()
 
@@ -137,16 +137,25 @@ class Connector:
 
     def check_edited(self, connection: Connection, delivery: Delivery, request: str) -> Prepared | Rejected:
         """See :func:`hub.hookspecs.check_edited`; only for a connector that has it."""
+        arguments = {"connection": connection, "delivery": delivery, "request": request}
+        return self._prepared("check_edited", delivery, arguments)
+
+    def prepare_again(self, settings: Any, delivery: Delivery, look_up: str | None) -> Prepared | Rejected:
+        """See :func:`hub.hookspecs.prepare_again`; only for a connector that has it."""
+        arguments = {"settings": settings, "delivery": delivery, "look_up": look_up}
+        return self._prepared("prepare_again", delivery, arguments)
+
+    def _prepared(self, hook: str, delivery: Delivery, arguments: dict[str, Any]) -> Prepared | Rejected:
         with self._redactor.guard():
             try:
-                answers = self._hooks.check_edited(connection=connection, delivery=delivery, request=request)
+                answers = getattr(self._hooks, hook)(**arguments)
             except HubError:
                 raise
             except Exception as error:
-                raise self._bug("check_edited", f"{type(error).__name__}: {error}") from error
-        (answer,) = self._one_each("check_edited", [delivery], answers)
-        checked: Prepared | Rejected = self._redactor.value(answer)
-        return checked
+                raise self._bug(hook, f"{type(error).__name__}: {error}") from error
+        (answer,) = self._one_each(hook, [delivery], answers)
+        prepared: Prepared | Rejected = self._redactor.value(answer)
+        return prepared
 
     def sandbox(self) -> SandboxSpec | None:
         """How to start its sandbox; None when it has none."""

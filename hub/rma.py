@@ -125,6 +125,17 @@ class Shipment:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Refund:
+    """Money that the platform says it gave back for the return, for certain.
+
+    Attributes:
+        amounts: the same refund in each currency that the platform gives; never empty.
+    """
+
+    amounts: tuple[Money, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Rma:
     """One return merchandise authorisation, as one document of the platform showed it.
 
@@ -137,6 +148,7 @@ class Rma:
         items: in the document's order; their ``returned_item_id`` are unique.
         approved_at: from the last approval in the document's own history; None when it has none.
         last_updated_at: the document's age, by which an older one is told from a newer; None when absent.
+        refunds: those that succeeded; what cannot be read of them is left out.
         document: the platform's whole document, unknown keys kept.
     """
 
@@ -150,6 +162,7 @@ class Rma:
     approved_at: datetime | None = None
     created_at: datetime | None = None
     last_updated_at: datetime | None = None
+    refunds: tuple[Refund, ...] = ()
     document: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from hub.questions import Question
+
 # ReturnGO API page: the statuses before approval or without one, and those after it.
 _NOT_APPROVED = frozenset({"pending", "rejected", "canceled"})
 _PAST_APPROVAL = frozenset({"received", "validated", "done"})
@@ -70,6 +72,7 @@ class Route:
         fix: what the person should do; empty when there is nothing to do.
         is_unconfirmed: True when it would be ``send``, were the RMA not another store's: see
             :func:`hold_unconfirmed`.
+        question: what the person may answer with yes; None when something has to be changed instead.
     """
 
     decision: Decision
@@ -81,6 +84,7 @@ class Route:
     reason: str = ""
     fix: str = ""
     is_unconfirmed: bool = False
+    question: Question | None = None
 
 
 def is_past_approval(rma: Rma) -> bool:
@@ -91,6 +95,16 @@ def is_past_approval(rma: Rma) -> bool:
 def is_not_approved(status: str) -> bool:
     """True when the platform says that the RMA is not approved, not yet or no longer."""
     return status.strip().casefold() in _NOT_APPROVED
+
+
+def is_known_status(status: str) -> bool:
+    """True when the hub knows what the platform's word for an RMA's state means."""
+    return status.strip().casefold() in {"approved", *_NOT_APPROVED, *_PAST_APPROVAL}
+
+
+def items_to_credit(rma: Rma, methods: Mapping[str, MethodBinding]) -> tuple[Item, ...]:
+    """The items that the customer does not keep, in the document's order, wherever their methods lead."""
+    return tuple(item for item in rma.items if not _why_kept(item, methods))
 
 
 def name_key(name: str) -> str:

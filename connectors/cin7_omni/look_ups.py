@@ -69,7 +69,9 @@ def _taken(plan: Plan, named: Sequence[CreditNoteRow]) -> tuple[CreditNoteRow, .
 async def _orders(client: Client, plans: Sequence[Plan]) -> list[FoundOrder]:
     """Finds all by reference, and only those that are not found by the customer's number."""
     rows = await _order_rows(client, order_conditions("reference", [plan.order_names[0] for plan in plans]))
-    references = {row.reference.casefold() for row in rows if row.reference is not None}
+    # A cancelled one does not end the search: the sale may stand again under the customer's number.
+    living = [row for row in rows if not row.is_void]
+    references = {row.reference.casefold() for row in living if row.reference is not None}
     missing = [plan.order_names for plan in plans if plan.order_names[0].casefold() not in references]
     conditions = order_conditions("customerOrderNo", [name for names in missing for name in names])
     conditions += order_conditions("reference", [name for names in missing for name in names[1:]])

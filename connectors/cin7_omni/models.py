@@ -7,7 +7,7 @@ https://api.cin7.com/api/Help (``fields.json`` beside this file).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_TAX_STATUS = {"incl": False, "1": False, "excl": True, "2": True}
+"""Undefined, 0, and Exempt, 3, say nothing about the prices (a production client's table)."""
 _LARGEST_ID = 2**63 - 1
 _DIGITS_OF_A_COUNT = 15
 _LAST_YEAR_OF_NO_DATE = 1900
@@ -103,6 +105,7 @@ class NoteLine:
     product_option_id: int | None
     is_child: bool
     barcode: str | None = None
+    unit_price: Decimal | None = None
     sizes: tuple[SizeRow, ...] = ()
 
     @classmethod
@@ -115,6 +118,7 @@ class NoteLine:
             product_option_id=read_id(row, "productOptionId"),
             is_child=read_id(row, "parentId") is not None,
             barcode=read_text(row, "barcode"),
+            unit_price=read_number(row, "unitPrice"),
             sizes=tuple(SizeRow.read(each) for each in read_rows(row, "sizes")),
         )
 
@@ -193,6 +197,10 @@ class OrderRow:
     Attributes:
         customer_order_no: the customer's own number for it.
         currency_code: three capitals; None when absent.
+        emails: the buyer's and the linked customer's, which may differ; as far as the order has them.
+        name: the buyer's first and last name, else the company; None when absent.
+        is_net: True where the lines' prices are without tax (``taxStatus`` Excl); None when it does not say.
+        kept: those fields of the row that are read here, in Cin7's spelling: read again, they give the same.
     """
 
     id: int
@@ -203,6 +211,10 @@ class OrderRow:
     currency_code: str | None
     is_void: bool
     lines: tuple[NoteLine, ...]
+    emails: tuple[str, ...] = ()
+    name: str | None = None
+    is_net: bool | None = None
+    kept: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def read(cls, row: Mapping[str, Any]) -> Self | None:
@@ -220,4 +232,23 @@ class OrderRow:
             currency_code=currency.upper() if currency else None,
             is_void=row.get("isVoid") is True or (read_text(row, "status") or "").upper() == "VOID",
             lines=tuple(NoteLine.read(each) for each in read_rows(row, "lineItems")),
+            emails=tuple(filter(None, (read_text(row, "email"), read_text(row, "memberEmail")))),
+            name=" ".join(filter(None, (read_text(row, "firstName"), read_text(row, "lastName"))))
+            or read_text(row, "company"),
+            is_net=_TAX_STATUS.get((read_text(row, "taxStatus") or "").casefold()),
+            kept={name: row[name] for name in _ORDER_FIELDS if row.get(name) is not None}
+            | {"lineItems": [_kept_line(each) for each in read_rows(row, "lineItems")]},
         )
+
+
+_ORDER_FIELDS = (
+    *("id", "reference", "customerOrderNo", "memberId", "branchId", "currencyCode", "isVoid", "status"),
+    *("email", "memberEmail", "firstName", "lastName", "company", "taxStatus"),
+)
+_LINE_FIELDS = (
+    *("code", "qty", "qtyShipped", "productOptionId", "parentId", "barcode", "unitPrice", "sizes"),
+)
+
+
+def _kept_line(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in _LINE_FIELDS if row.get(name) is not None}

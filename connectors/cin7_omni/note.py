@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING
 from connectors.cin7_omni.config import Fees, FeeSign, LookUpOrders, Prices
 from connectors.cin7_omni.draft import Draft, field_of, worked_out
 from connectors.cin7_omni.fees import has_fees, total_fees
+from connectors.cin7_omni.look_up import write_look_up
 from connectors.cin7_omni.mapping import advice
 from connectors.cin7_omni.marker import marker
 from connectors.cin7_omni.orders import has_sku, product_option
 from connectors.cin7_omni.prices import RefusalError, choose_currency, group_lines
+from connectors.cin7_omni.sales import credited_lines, doubt_about
 from hub.outcomes import Prepared
+from hub.questions import Question, QuestionCode, has_answer
 from hub.rma import Money
 
 if TYPE_CHECKING:
@@ -30,7 +33,9 @@ _CUSTOMER_FIELDS = ("memberId", "memberEmail")
 _LONGEST_EMAIL = 250
 
 
-def build_note(plan: Plan, findings: Findings, settings: Settings, reference: str) -> Prepared:
+def build_note(
+    plan: Plan, findings: Findings, settings: Settings, reference: str, *, is_asking: bool = True
+) -> Prepared:
     """Builds one delivery's credit note.
 
     Args:
@@ -38,16 +43,18 @@ def build_note(plan: Plan, findings: Findings, settings: Settings, reference: st
         findings: what Cin7 holds about it.
         settings: the connection's.
         reference: the note's own, chosen among the plan's candidates.
+        is_asking: False takes every question for answered with yes.
 
     Raises:
         RefusalError: there can be no note until a person changes something.
     """
-    return _Builder(plan, findings, settings).build(reference)
+    return _Builder(plan, findings, settings, is_asking=is_asking).build(reference)
 
 
 class _Builder:
-    def __init__(self, plan: Plan, findings: Findings, settings: Settings) -> None:
+    def __init__(self, plan: Plan, findings: Findings, settings: Settings, *, is_asking: bool) -> None:
         self.plan = plan
+        self.is_asking = is_asking
         self.delivery = plan.delivery
         self.mapping = plan.mapping
         self.findings = findings
@@ -61,6 +68,7 @@ class _Builder:
         currency, why = self._currency()
         is_gross = self.settings.prices is Prices.GROSS
         lines = group_lines(self.plan.items, currency, is_gross=is_gross)
+        self._check_sale(currency)
         self._put_names(reference)
         self._put_state()
         self._put_customer()
@@ -88,28 +96,57 @@ class _Builder:
             warnings=tuple(self.draft.warnings),
             total=Money(amount=total, currency=currency),
             left_off=self.plan.left_off,
+            lines=credited_lines(self.order, lines) if self.order is not None else (),
+            products=self._products(),
+            look_up=write_look_up(self.findings.order),
         )
 
     def _check_order(self) -> None:
         found = self.findings.order
         if found is None or found.order is not None:
             return
-        if self.settings.look_up_orders is LookUpOrders.REQUIRED:
-            raise RefusalError(
+        if found.void:
+            self._ask(
+                Question(
+                    code=QuestionCode.ORDER_VOID, facts={"orders": sorted(order.id for order in found.void)}
+                ),
+                found.warning,
+                "look at the sale in Cin7: one that was cancelled there has nothing to credit",
+            )
+        elif self.settings.look_up_orders is LookUpOrders.REQUIRED:
+            self._ask(
+                Question(code=QuestionCode.ORDER_MISSING, facts={"why": found.warning}),
                 found.warning,
                 "correct the order in Cin7 or salesReference in the mapping, then run: hub deliveries retry",
             )
         self.draft.warn(found.warning)
 
+    def _check_sale(self, currency: str) -> None:
+        if self.order is None:
+            return
+        if doubt := doubt_about(self.order, self.delivery.rma, self.plan.items, currency):
+            question, reason = doubt
+            self._ask(
+                question,
+                reason,
+                "correct the order's name in the returns platform or in Cin7; accept it if it is right",
+            )
+
     def _check_other_credits(self) -> None:
         others = self.findings.others
         if others:
             names = ", ".join(f"{note.reference or 'without reference'} (id {note.id})" for note in others)
-            raise RefusalError(
+            self._ask(
+                Question(code=QuestionCode.OTHER_CREDIT, facts={"notes": sorted(note.id for note in others)}),
                 f"Cin7 already holds a credit note for this sales order that the hub did not make: {names}",
-                "if it credits this return, run hub deliveries resolve with its id; if not, set "
-                "check_double_credit=off on the connection and run: hub deliveries retry",
+                "if it credits this return, run hub deliveries resolve with its id; if not, accept it",
             )
+
+    def _ask(self, question: Question, reason: str, fix: str) -> None:
+        """Leaves the note to a person, unless one has said yes to just this; then it stays as a warning."""
+        if self.is_asking and not has_answer(question, self.delivery.accepted):
+            raise RefusalError(reason, fix, question)
+        self.draft.warn(f"{reason}; a person accepted it")
 
     def _currency(self) -> tuple[str, str]:
         mapped = self.mapping.fields.get("currencyCode")
@@ -190,6 +227,15 @@ class _Builder:
             # A negative quantity brings stock back; the price stays positive.
             draft.put_on_line(index, "qty", Decimal(-line.count), f"{units} returned at this price")
             draft.put_on_line(index, "unitPrice", line.unit_price, f"what was paid for one unit, {taxed}")
+
+    def _products(self) -> dict[str, str]:
+        found = {
+            item.returned_item_id: product_option(
+                self.order, (item.sku or "").strip(), (item.barcode,) if item.barcode else ()
+            )
+            for item in self.plan.items
+        }
+        return {item_id: str(option) for item_id, option in found.items() if option is not None}
 
     def _put_fees(self, currency: str) -> Decimal:
         """Puts the fees where the setting says; returns what they add to the credit."""

@@ -24,10 +24,12 @@ class FoundOrder:
     Attributes:
         order: None when there is none, or none that can be told apart.
         warning: why there is none; empty when there is one.
+        void: those of the name that were cancelled, when none of the name lives; empty otherwise.
     """
 
     order: OrderRow | None = None
     warning: str = ""
+    void: tuple[OrderRow, ...] = ()
 
 
 def same(one: str | None, other: str | None) -> bool:
@@ -58,6 +60,14 @@ def match_order(names: Sequence[str], orders: Sequence[OrderRow]) -> FoundOrder:
             if found:
                 ids = ", ".join(str(order.id) for order in found)
                 return FoundOrder(warning=f"Cin7 holds several sales orders named {name!r} (ids {ids})")
+    void = tuple(
+        order
+        for order in orders
+        if any(same(known, name) for known in (order.reference, order.customer_order_no) for name in names)
+    )
+    if void:
+        ids = ", ".join(str(order.id) for order in void)
+        return FoundOrder(warning=f"the sales order {names[0]!r} is void in Cin7 (id {ids})", void=void)
     return FoundOrder(warning=f"Cin7 holds no sales order named {names[0]!r}")
 
 

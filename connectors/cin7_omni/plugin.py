@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from connectors.cin7_omni import finding, listing, polling
+from connectors.cin7_omni import finding, listing, polling, preparing
 from connectors.cin7_omni.checking import check
 from connectors.cin7_omni.client import Client
 from connectors.cin7_omni.config import Credentials, Settings
@@ -63,10 +63,17 @@ async def connect(connection: Connection) -> ConnectReport:
 async def prepare(connection: Connection, deliveries: Sequence[Delivery]) -> Sequence[Prepared | Rejected]:
     """See :func:`hub.hookspecs.prepare`."""
     answers = await prepare_batch(Client(connection), connection.settings, deliveries)
-    return [
-        replace(each, units=units_of(each.request)) if isinstance(each, Prepared) else each
-        for each in answers
-    ]
+    return [_with_units(each) for each in answers]
+
+
+def _with_units(answer: Prepared | Rejected) -> Prepared | Rejected:
+    return replace(answer, units=units_of(answer.request)) if isinstance(answer, Prepared) else answer
+
+
+@hookimpl
+def prepare_again(settings: Settings, delivery: Delivery, look_up: str | None) -> Prepared | Rejected:
+    """See :func:`hub.hookspecs.prepare_again`."""
+    return _with_units(preparing.prepare_again(settings, delivery, look_up))
 
 
 @hookimpl

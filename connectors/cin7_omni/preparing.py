@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from connectors.cin7_omni.look_ups import look_up
+from connectors.cin7_omni.look_up import read_look_up
+from connectors.cin7_omni.look_ups import Findings, look_up
 from connectors.cin7_omni.note import build_note
 from connectors.cin7_omni.plans import Plan, make_plan
 from connectors.cin7_omni.prices import RefusalError
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from connectors.cin7_omni.client import Client
     from connectors.cin7_omni.config import Settings
-    from connectors.cin7_omni.look_ups import Findings
     from hub.hookspecs import Delivery
     from hub.outcomes import Prepared
 
@@ -32,6 +32,19 @@ async def prepare_batch(
     return [
         _build(plan, next(findings), settings, names) if isinstance(plan, Plan) else plan for plan in planned
     ]
+
+
+def prepare_again(settings: Settings, delivery: Delivery, look_up: str | None) -> Prepared | Rejected:
+    """What a batch of this one delivery would give, had Cin7 said ``look_up`` and nothing else."""
+    plan = _plan(delivery, settings)
+    if isinstance(plan, Rejected):
+        return plan
+    try:
+        return build_note(
+            plan, Findings(order=read_look_up(look_up)), settings, plan.reference.text, is_asking=False
+        )
+    except RefusalError as refusal:
+        return _rejected(delivery, refusal)
 
 
 class _Names:
@@ -66,4 +79,9 @@ def _build(plan: Plan, findings: Findings, settings: Settings, names: _Names) ->
 
 
 def _rejected(delivery: Delivery, refusal: RefusalError) -> Rejected:
-    return Rejected(delivery_id=delivery.delivery_id, reason=refusal.reason, fix=refusal.fix)
+    return Rejected(
+        delivery_id=delivery.delivery_id,
+        reason=refusal.reason,
+        fix=refusal.fix,
+        question=refusal.question,
+    )

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
 
+    from hub.questions import Question
     from hub.rma import Item, Price
 
 BY_HAND = "write the credit note by hand, then run: hub deliveries resolve"
@@ -23,12 +24,14 @@ class RefusalError(Exception):
     Attributes:
         reason: what is wrong, in one sentence.
         fix: what the person should do.
+        question: what a person may answer with yes instead; None when something has to be changed.
     """
 
-    def __init__(self, reason: str, fix: str) -> None:
+    def __init__(self, reason: str, fix: str, question: Question | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.fix = fix
+        self.question = question
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

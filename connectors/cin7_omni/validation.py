@@ -51,6 +51,7 @@ def read_receipt(note: CreditNoteRow, settings: Settings, seen_at: datetime) -> 
             and settings.short_receipts is ShortReceipts.NOT_RETURNED
         ),
         delivery_id=(read_marker(note.internal_comments) or (None,))[0],
+        is_void=note.is_void,
     )
 
 
@@ -74,15 +75,19 @@ def goods(note: CreditNoteRow) -> tuple[ReceiptLine, ...]:
     ``received`` is None as soon as one of a SKU's lines does not say. On a note that is not completed a line
     without a quantity has moved nothing yet.
     """
-    expected: dict[str, Decimal] = {}
-    received: dict[str, Decimal | None] = {}
+    expected: dict[tuple[str, str | None], Decimal] = {}
+    received: dict[tuple[str, str | None], Decimal | None] = {}
     for line in note.lines:
+        # Of a style with sizes the product is that of the style.
+        option = None if line.sizes or line.product_option_id is None else str(line.product_option_id)
         for sku, count, moved in _units(line, is_open=note.completed_at is None):
-            expected[sku] = expected.get(sku, Decimal(0)) + count
-            so_far = received.get(sku, Decimal(0))
-            received[sku] = None if so_far is None or moved is None else so_far + moved
+            key = (sku, option)
+            expected[key] = expected.get(key, Decimal(0)) + count
+            so_far = received.get(key, Decimal(0))
+            received[key] = None if so_far is None or moved is None else so_far + moved
     return tuple(
-        ReceiptLine(sku=sku, expected=count, received=received[sku]) for sku, count in expected.items()
+        ReceiptLine(sku=sku, expected=count, received=received[sku, product], product=product)
+        for (sku, product), count in expected.items()
     )
 
 

@@ -95,6 +95,12 @@ async def prepare(connection: Connection, deliveries: Sequence[Delivery]) -> Seq
 
 
 @hookimpl
+def prepare_again(settings: Settings, delivery: Delivery, look_up: str | None) -> Prepared | Rejected:
+    """See :func:`hub.hookspecs.prepare_again`. What was prepared rests on the return alone."""
+    return rows.prepare(delivery)
+
+
+@hookimpl
 async def on_rma_approved(connection: Connection, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
     """See :func:`hub.hookspecs.on_rma_approved`. Five calls for a batch; none in shadow mode.
 

@@ -6,18 +6,28 @@ Pure: it reads and changes rows, and leaves the writing to others.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from hub.outcomes import Prepared
+from hub.questions import Question
 from hub.rma import Money
 
 if TYPE_CHECKING:
     from hub.store.models import Delivery
 
 
-def freeze(row: Delivery, answer: Prepared, mapping_version: int) -> None:
-    """Keeps what was prepared; every attempt sends just this."""
+def freeze(row: Delivery, answer: Prepared, mapping_version: int, settings: str | None) -> None:
+    """Keeps what was prepared; every attempt sends just this.
+
+    Args:
+        row: the delivery.
+        answer: what was prepared.
+        mapping_version: with which version of the mapping.
+        settings: with which settings of the connection, as JSON text.
+    """
+    row.frozen_settings, row.look_up = settings, answer.look_up
     row.request, row.reference = answer.request, answer.reference
     row.origins = json.dumps(dict(answer.origins), ensure_ascii=False)
     row.warnings = json.dumps(list(answer.warnings), ensure_ascii=False)
@@ -39,6 +49,11 @@ def prepared_of(row: Delivery) -> Prepared | None:
         total=read_total(row.total),
         units=read_units(row.units),
     )
+
+
+def accepted_of(row: Delivery) -> tuple[Question, ...]:
+    """The questions about a delivery that persons have answered with yes, oldest first."""
+    return tuple(Question(code=each["code"], facts=each["facts"]) for each in json.loads(row.answers))
 
 
 def keep_edited(row: Delivery, answer: Prepared) -> None:
@@ -79,7 +94,9 @@ def replace_by_edited(row: Delivery, edited: Prepared) -> None:
     """
     row.original_request = row.original_request or row.request
     row.edited_request = None
-    freeze(row, edited, row.mapping_version)
+    # What it is compared with later is what the hub would prepare, not what the person wrote.
+    kept = replace(edited, look_up=row.look_up)
+    freeze(row, kept, row.mapping_version, row.frozen_settings)
 
 
 def read_total(text: str | None) -> Money | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, RootModel, SecretStr, ValidationError
 
 from hub import hookspecs
-from hub.dispatch.frozen import prepared_of
+from hub.dispatch.frozen import accepted_of, prepared_of
 from hub.dispatch.http import LoggedSession
 from hub.errors import ConfigError, EventError, HubError, PluginError
 from hub.inbound.document import parse_rma
@@ -253,6 +253,7 @@ async def views(rows: Sequence[models.Delivery], connection: models.Connection) 
             references=tuple(references.get(row.id, ())),
             # One that another delivery has too proves nothing of this one.
             document_id=row.document_id if row.owns_document else None,
+            accepted=accepted_of(row),
         )
 
     seen, unreadable = [], {}

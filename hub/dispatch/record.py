@@ -11,13 +11,24 @@ import structlog
 from hub.crashpoints import CrashPoint, reach
 from hub.dispatch.frozen import freeze
 from hub.dispatch.owners import connection_names, share_out
+from hub.dispatch.questions import ask_first, lock_account
 from hub.dispatch.standing import leave_off, not_approved, take_anew
 from hub.dispatch.transitions import Transitions
 from hub.dispatch.twins import Twins
 from hub.inbound.later import withdrawn
-from hub.outcomes import Outcome, Prepared, Rejected, Status, ValidationState, Verdict
+from hub.outcomes import (
+    Outcome,
+    Prepared,
+    Rejected,
+    Sighting,
+    SightingKind,
+    Status,
+    ValidationState,
+    Verdict,
+)
 from hub.store import bulk, epochs
 from hub.store.accounts import connections_to
+from hub.store.credited import mark_void
 from hub.store.database import in_transaction
 from hub.store.models import Attempt, Connection, Delivery, Rma
 from hub.store.terms import remember
@@ -31,7 +42,6 @@ if TYPE_CHECKING:
     from hub.core import Hub
     from hub.dispatch.claims import Claim
     from hub.dispatch.opening import OpenedConnection
-    from hub.outcomes import Sighting
     from hub.store.models import TimelineEntry
 
 log = structlog.get_logger()
@@ -41,6 +51,7 @@ PROGRESS_FIELDS = (
     "verdict",
     "reason",
     "fix",
+    "question",
     "edited_request",
     "account_key",
     "document_id",
@@ -68,6 +79,8 @@ ROW_FIELDS = (
     "total",
     "units",
     "mapping_version",
+    "frozen_settings",
+    "look_up",
 )
 
 
@@ -172,12 +185,32 @@ class Recorder:
 
         Nothing is frozen when a person has changed the connection since: it is prepared anew then.
         """
+        async with in_transaction():
+            await lock_account(self._opened.row)
+            await self._hold(rows)
+            if not self._opened.is_led_by(await Connection.get(id=self._opened.row.id)):
+                return []
+            answers = await ask_first(self._opened.row, rows, answers)
+            story, ready = self._take_prepared(rows, answers, mapping_versions)
+            written = await self._save(rows, story)
+            await leave_off(rows, answers, written)
+            reach(CrashPoint.PREPARE_BEFORE_COMMIT)
+        reach(CrashPoint.PREPARE_AFTER_COMMIT)
+        return [row for row in ready if row.id in written]
+
+    def _take_prepared(
+        self,
+        rows: Sequence[Delivery],
+        answers: Sequence[Prepared | Rejected | Outcome],
+        mapping_versions: dict[str, int],
+    ) -> tuple[list[TimelineEntry], list[Delivery]]:
+        """Changes the rows as the answers say. Gives their story, and the rows that may be sent."""
         now = self._clock.now()
-        story = []
-        ready = []
+        story: list[TimelineEntry] = []
+        ready: list[Delivery] = []
         for row, answer in zip(rows, answers, strict=True):
             if isinstance(answer, Prepared):
-                freeze(row, answer, mapping_versions[row.id])
+                freeze(row, answer, mapping_versions[row.id], self._opened.row.settings)
                 total = f", total {answer.total}" if answer.total else ""
                 text = f"The {self._noun} was prepared as {answer.reference!r}{total}."
                 story.append(entry(row.rma_id, now, "delivery.prepared", text))
@@ -192,18 +225,13 @@ class Recorder:
                 else:
                     ready.append(row)
             elif isinstance(answer, Rejected):
-                story.append(self._rows.attention(row, now, answer.reason, answer.fix, Verdict.REJECTED))
+                verdict = Verdict.REJECTED
+                story.append(
+                    self._rows.attention(row, now, answer.reason, answer.fix, verdict, answer.question)
+                )
             else:
                 story.append(self._rows.settle(row, answer, now))
-        async with in_transaction():
-            await self._hold(rows)
-            if not self._opened.is_led_by(await Connection.get(id=self._opened.row.id)):
-                return []
-            written = await self._save(rows, story)
-            await leave_off(rows, answers, written)
-            reach(CrashPoint.PREPARE_BEFORE_COMMIT)
-        reach(CrashPoint.PREPARE_AFTER_COMMIT)
-        return [row for row in ready if row.id in written]
+        return story, ready
 
     async def unreadable(self, rows: Sequence[Delivery], reasons: Mapping[str, str]) -> None:
         """Hands deliveries to a person whose stored RMA this version cannot read."""
@@ -258,7 +286,9 @@ class Recorder:
             written = await self._save(ending, story)
             mine = [row.rma_id for row in ending if row.id in written]
             # Without a document the cancellation contradicts nothing.
-            await Rma.filter(id__in=mine).update(contradiction=None, validation=ValidationState.NONE)
+            await Rma.filter(id__in=mine).update(
+                contradiction=None, contradictions="[]", validation=ValidationState.NONE
+            )
         return [row for row in rows if row.id not in gone]
 
     # --- send ------------------------------------------------------------------------------------------
@@ -464,6 +494,8 @@ class Recorder:
         story: Sequence[TimelineEntry],
     ) -> set[str]:
         written = await self._save(rows, story)
+        void = [a.delivery_id for a in answers if isinstance(a, Sighting) and a.kind is SightingKind.VOID]
+        await mark_void([each for each in void if each in written], is_void=True)
         if any(row.document_id for row in rows):
             await self._worked(self._clock.now())
         paused = [a for a in answers if isinstance(a, Outcome) and a.verdict is Verdict.PAUSED]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hub.inbound.deciding import take_as_it_is
 from hub.outcomes import Prepared
 from hub.routing import Decision, is_not_approved
+from hub.store.bulk import in_parts
 from hub.store.models import Delivery, Rma, RmaItem
 
 if TYPE_CHECKING:
@@ -63,9 +64,16 @@ async def take_anew(row: Delivery, rma: Rma) -> NowOtherwise | None:
 async def leave_off(
     rows: Sequence[Delivery], answers: Sequence[Prepared | Rejected | Outcome], written: set[str]
 ) -> None:
-    """Items that a connection's setting keeps off its document are not waited for in the warehouse."""
+    """What a frozen request means for the items: which a setting keeps off, and which product each is."""
     for row, answer in zip(rows, answers, strict=True):
         if row.id in written and isinstance(answer, Prepared):
             for item_id, reason in answer.left_off.items():
                 item = RmaItem.filter(rma_id=row.rma_id, returned_item_id=item_id)
                 await item.update(is_credited=False, reason=reason)
+            ids: dict[str, list[str]] = {}
+            for item_id, product in answer.products.items():
+                ids.setdefault(product, []).append(item_id)
+            for product, of_product in ids.items():
+                for some in in_parts(of_product):
+                    named = RmaItem.filter(rma_id=row.rma_id, returned_item_id__in=some)
+                    await named.update(product=product)

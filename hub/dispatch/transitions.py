@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from hub.dispatch.frozen import edited_of, replace_by_edited
 from hub.dispatch.policy import failed_look_wait, next_look_at, retry_wait
 from hub.outcomes import Outcome, Sighting, SightingKind, Status, Verdict
+from hub.questions import write_question
 from hub.routing import CONFIRMING, UNCONFIRMED
 from hub.store.timeline import TWIN, entry
 from hub.store.timeline import UNCONFIRMED as KIND_UNCONFIRMED
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from hub.dispatch.opening import OpenedConnection
+    from hub.questions import Question
     from hub.store.models import Delivery, TimelineEntry
 
 TWO_MINUTES_S = 120
@@ -44,6 +46,7 @@ class Transitions:
         """Changes a row as an outcome demands, and says so in one sentence."""
         name = self._opened.row.name
         row.reason, row.fix, row.verdict = outcome.reason or None, outcome.fix, outcome.verdict
+        row.question = None
         match outcome.verdict:
             case Verdict.CREATED | Verdict.ADOPTED if outcome.document is not None:
                 row.document_id = outcome.document.document_id
@@ -84,7 +87,7 @@ class Transitions:
 
     def doubt(self, row: Delivery, now: datetime, reason: str) -> TimelineEntry:
         """The answer was lost: look, again and again, before anything is sent."""
-        row.status, row.verdict, row.reason = Status.IN_DOUBT, Verdict.IN_DOUBT, reason
+        row.status, row.verdict, row.reason, row.question = Status.IN_DOUBT, Verdict.IN_DOUBT, reason, None
         row.lost_at, row.looks = now, 0
         row.next_attempt_at = next_look_at(now, 0, self._opened.doubt_looks)
         text = (
@@ -183,11 +186,17 @@ class Transitions:
         return told
 
     def attention(
-        self, row: Delivery, now: datetime, reason: str, fix: str, verdict: Verdict
+        self,
+        row: Delivery,
+        now: datetime,
+        reason: str,
+        fix: str,
+        verdict: Verdict,
+        question: Question | None = None,
     ) -> TimelineEntry:
         """Nothing more happens until a person has looked."""
         self.end(row, Status.ATTENTION, verdict, reason)
-        row.fix = fix
+        row.fix, row.question = fix, write_question(question)
         advice = f" To mend it: {fix}." if fix else ""
         return entry(row.rma_id, now, "delivery.attention", f"Needs a person: {reason}.{advice}")
 
@@ -220,7 +229,7 @@ class Transitions:
     @staticmethod
     def end(row: Delivery, status: Status, verdict: Verdict, reason: str | None) -> None:
         """Nothing more is due."""
-        row.status, row.verdict, row.reason = status, verdict, reason
+        row.status, row.verdict, row.reason, row.question = status, verdict, reason, None
         row.next_attempt_at = row.lost_at = None
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hub.clock import Clock
     from hub.inbound.event import IncomingEvent
     from hub.inbound.intake import Intake
+    from hub.registry import Registry
     from hub.store.models import Store
 
 
@@ -43,6 +44,7 @@ async def accept(  # noqa: PLR0913 - what an event comes with
     is_read_now: bool = False,
     is_confirmed: bool = False,
     intake: Intake | None = None,
+    registry: Registry | None = None,
 ) -> Accepted:
     """Stores an event, the RMA as it stands and what is to be done about it.
 
@@ -61,6 +63,8 @@ async def accept(  # noqa: PLR0913 - what an event comes with
         is_confirmed: True when its platform showed it in a shop of the store: then it is credited there,
             whichever store has signed for its number before.
         intake: stores new RMAs together with others that arrive at the moment; None stores this one alone.
+        registry: of the hub's connectors, which tell what a changed RMA would be credited now; None asks
+            none.
 
     Raises:
         EventError: 409 when the id came with another document.
@@ -80,15 +84,15 @@ async def accept(  # noqa: PLR0913 - what an event comes with
     accepted = await (intake.store(arrival) if intake else store_alone(clock, arrival))
     if accepted is None:
         try:
-            accepted = await _accept_change(clock, arrival)
+            accepted = await _accept_change(clock, arrival, registry)
         except IntegrityError:
             # Another process stored this event first, after we looked. It is a duplicate now.
-            accepted = await _accept_change(clock, arrival)
+            accepted = await _accept_change(clock, arrival, registry)
     reach(CrashPoint.ACCEPT_AFTER_COMMIT)
     return accepted
 
 
-async def _accept_change(clock: Clock, arrival: Arrival) -> Accepted:
+async def _accept_change(clock: Clock, arrival: Arrival, registry: Registry | None) -> Accepted:
     """Accepts an event that is known already, or whose RMA is."""
     event, store = arrival.event, arrival.store
     async with in_transaction():
@@ -128,6 +132,7 @@ async def _accept_change(clock: Clock, arrival: Arrival) -> Accepted:
             event_id=event_id,
             credit_from=arrival.credit_from,
             is_newly_confirmed=is_newly_confirmed,
+            registry=registry,
         )
         accepted = await apply(clock, change)
         reach(CrashPoint.CHANGE_BEFORE_COMMIT)

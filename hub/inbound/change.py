@@ -12,6 +12,7 @@ from hub.inbound.arriving import Accepted
 from hub.inbound.deciding import arrival, decide, methods_of, place, store_items
 from hub.inbound.document import parse_rma
 from hub.inbound.later import (
+    Previous,
     is_approved_again,
     is_only_talk,
     is_taken_on,
@@ -22,7 +23,7 @@ from hub.inbound.later import (
     withdraw,
 )
 from hub.inbound.twins import is_confirmed_elsewhere, is_withdrawn_for_twin
-from hub.outcomes import Status
+from hub.outcomes import Status, ValidationState
 from hub.routing import (
     Decision,
     asks_for_nothing,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from hub import rma as domain
     from hub.clock import Clock
     from hub.inbound.event import IncomingEvent
+    from hub.registry import Registry
     from hub.routing import Route
 
 
@@ -54,6 +56,7 @@ class Change:
         event_id: the id it is known by.
         credit_from: what was approved before is not credited; None credits whatever is approved.
         is_newly_confirmed: True when its platform shows it in a shop of its store for the first time.
+        registry: of the hub's connectors; None compares amounts without them.
     """
 
     row: Rma
@@ -61,6 +64,7 @@ class Change:
     event_id: str
     credit_from: datetime | None
     is_newly_confirmed: bool
+    registry: Registry | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,8 +125,17 @@ async def _take_note(
     elif is_approved_again(delivery, rma, before.status):
         await look_then_prepare_anew(row, delivery, now)
     else:
-        await take_note(row, delivery, rma, before.status, now)
+        previous = Previous(status=before.status, read=_read(before.document))
+        await take_note(row, delivery, rma, previous, now, change.registry)
     return False
+
+
+def _read(document: str) -> domain.Rma | None:
+    """A stored document; None when it was stored by a version that read more."""
+    try:
+        return parse_rma(json.loads(document, parse_float=Decimal))
+    except EventError:
+        return None
 
 
 async def _decide(clock: Clock, change: Change, delivery: Delivery | None, before: _Before) -> Accepted:
@@ -177,9 +190,11 @@ async def _tell_receivers(clock: Clock, row: Rma, delivery: Delivery, before: _B
     if delivery.status is Status.ATTENTION and before.delivery_status is not Status.ATTENTION:
         connection = await Connection.get_or_none(id=delivery.connection_id)
         news.append(of_delivery(delivery, connection.name if connection else None))
-    if row.contradiction is not None and row.contradiction != before.contradiction:
+    if row.contradiction != before.contradiction:
         credited = await RmaItem.filter(rma_id=row.id, is_credited=True)
-        news += of_goods(delivery, credited, [], is_completed=False, flag=row.contradiction)
+        is_lifted = row.validation is not ValidationState.FLAGGED
+        cleared = before.contradiction if is_lifted else None
+        news += of_goods(delivery, credited, [], is_completed=False, flag=row.contradiction, cleared=cleared)
     await tell_receivers(clock, news)
 
 
@@ -216,11 +231,10 @@ async def _asks_at_last(row: Rma, delivery: Delivery, held: str, rma: domain.Rma
     """
     if delivery.status is not Status.SKIPPED or delivery.attempts or is_not_approved(rma.status):
         return False
-    try:
-        before = parse_rma(json.loads(held, parse_float=Decimal))
-    except EventError:
-        # Stored by a version that read more. What it asked for is not known, so nothing is credited by
-        # itself; the new state must be taken in all the same.
+    before = _read(held)
+    if before is None:
+        # What it asked for is not known, so nothing is credited by itself; the new state must be taken in
+        # all the same.
         return False
     methods = await methods_of(row.store_id, [before, rma])
     return (

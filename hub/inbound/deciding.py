@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub.inbound.document import parse_rma
 from hub.outcomes import Status, ValidationState, Verdict
+from hub.questions import write_question
 from hub.rma import MethodType
 from hub.routing import Decision, MethodBinding, Route, is_past_approval, name_key, route
 from hub.store.bulk import insert
@@ -85,6 +86,7 @@ def placement(delivery_id: str, decided: Route, now: datetime) -> dict[str, Any]
         "verdict": verdict,
         "reason": decided.reason or None,
         "fix": decided.fix.replace("<id>", delivery_id),
+        "question": write_question(decided.question),
         "next_attempt_at": now if status is Status.PENDING else None,
         "updated_at": now,
     }
@@ -111,6 +113,7 @@ async def place(delivery: Delivery, decided: Route, now: datetime) -> None:
     values = placement(delivery.id, decided, now)
     delivery.update_from_dict(values)
     delivery.request = delivery.reference = delivery.total = delivery.units = None
+    delivery.frozen_settings = delivery.look_up = None
     delivery.original_request = delivery.edited_request = delivery.account_key = None
     delivery.origins, delivery.warnings = "{}", "[]"
     delivery.retries = 0
@@ -192,6 +195,6 @@ async def take_as_it_is(row: Rma) -> Route:
     await store_items(row, rma, decided)
     row.approved_document = row.document
     # Without a document there is nothing that the platform's later word could contradict.
-    row.contradiction, row.validation = None, ValidationState.NONE
-    await row.save(update_fields=["approved_document", "contradiction", "validation"])
+    row.contradiction, row.contradictions, row.validation = None, "[]", ValidationState.NONE
+    await row.save(update_fields=["approved_document", "contradiction", "contradictions", "validation"])
     return decided

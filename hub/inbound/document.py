@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub.errors import EventError
 from hub.inbound.fields import Field, Problems
-from hub.inbound.money import read_fee, read_paid, read_tax, read_tax_included
+from hub.inbound.money import read_fee, read_paid, read_refunds, read_tax, read_tax_included
 from hub.inbound.strict_json import shown
 from hub.rma import Address, Item, MethodRef, MethodType, Rma, Shipment
 
@@ -81,6 +81,7 @@ def parse_rma(document: Mapping[str, Any]) -> Rma:
         approved_at=_read_approved_at(summary.at("events")),
         created_at=root.at("createdAt").moment(),
         last_updated_at=last_updated_at,
+        refunds=read_refunds(document.get("transactions")),
         document=document,
     )
 

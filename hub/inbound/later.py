@@ -4,21 +4,36 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from hub.inbound.document import APPROVAL_EVENT, parse_rma
-from hub.outcomes import Status, ValidationState, Verdict
+from hub.inbound.contradictions import find_contradictions, keep_contradictions, refunded
+from hub.inbound.document import APPROVAL_EVENT
+from hub.outcomes import Status, Verdict
 from hub.routing import is_not_approved, is_past_approval
 from hub.store.accounts import keep_connection
-from hub.store.models import RmaItem, TimelineEntry
+from hub.store.models import TimelineEntry
 from hub.store.timeline import EDITED, HANDED_BACK, RESOLVED, tell
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from hub import rma as domain
+    from hub.registry import Registry
     from hub.store.models import Delivery, Rma
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Previous:
+    """An RMA as the hub held it before what comes in now.
+
+    Attributes:
+        read: None when this version cannot read what was held.
+    """
+
+    status: str
+    read: domain.Rma | None
 
 
 def is_only_talk(held: str, document: Mapping[str, Any]) -> bool:
@@ -85,6 +100,7 @@ async def take_note_of_closed(
         await tell(row.id, now, "rma.updated", text)
         return
     delivery.status, delivery.verdict, delivery.next_attempt_at = Status.ATTENTION, None, None
+    delivery.question = None
     delivery.reason = f"the RMA is {rma.status} again, and a person closed its delivery ({delivery.reason})"
     delivery.fix = (
         f"if it is to be credited now, run `hub deliveries retry {delivery.id}`; if it is credited already, "
@@ -101,35 +117,77 @@ async def _save(delivery: Delivery, now: datetime) -> None:
     await delivery.save()
 
 
-async def take_note(row: Rma, delivery: Delivery, rma: domain.Rma, previous: str, now: datetime) -> None:
+async def take_note(
+    row: Rma,
+    delivery: Delivery,
+    rma: domain.Rma,
+    previous: Previous,
+    now: datetime,
+    registry: Registry | None,
+) -> None:
     """A new state of an RMA that is not decided anew: told, and flagged where it contradicts a document.
 
     One that waits to be sent (again) has no document for certain, so a cancellation withdraws it.
     """
-    if is_not_approved(rma.status):
-        if delivery.status is Status.PENDING:
-            await withdraw(delivery, rma.status, now)
+    if is_not_approved(rma.status) and delivery.status is Status.PENDING:
+        await withdraw(delivery, rma.status, now)
+        return
+    again = " again" if rma.status == previous.status else ""
+    if delivery.status is Status.SKIPPED and delivery.document_id is None:
+        text = f"The RMA arrived{again} as {rma.status}. Its delivery stays skipped."
+        if is_not_approved(rma.status):
+            await keep_contradictions(row, await find_contradictions(registry, row, delivery, rma), now)
         else:
-            await _contradict(row, _cancelled(delivery, rma.status), now)
+            await tell(row.id, now, "rma.updated", text)
         return
-    is_made_for_nothing = delivery.status is Status.SKIPPED and delivery.document_id is None
-    if not is_made_for_nothing and (differences := await _differences(row, rma)):
-        text = (
-            f"The RMA arrived as {rma.status} and differs from what was sent: {differences}. "
-            "The document stays as it is: a person decides."
-        )
-        await _contradict(row, text, now)
+    found = await find_contradictions(registry, row, delivery, rma)
+    await _close_older(row, delivery, previous, registry)
+    if await keep_contradictions(row, found, now):
         return
-    again = " again" if rma.status == previous else ""
-    what = "Its delivery stays skipped" if is_made_for_nothing else "Its one document stays as it is"
-    await tell(row.id, now, "rma.updated", f"The RMA arrived{again} as {rma.status}. {what}.")
+    words = _new_facts(delivery, previous.read, rma)
+    text = f"The RMA arrived{again} as {rma.status}. Its one document stays as it is."
+    await tell(row.id, now, "rma.updated", " ".join([text, *words]))
+
+
+async def _close_older(row: Rma, delivery: Delivery, previous: Previous, registry: Registry | None) -> None:
+    """What a person closed before facts were kept: the same as then flags nothing again."""
+    has_facts = row.contradictions != "[]" or row.closed_contradictions != "[]"
+    if has_facts or row.contradiction is not None or previous.read is None:
+        return
+    kinds = (RESOLVED, "rma.contradicted")
+    last = await TimelineEntry.filter(rma_id=row.id, kind__in=kinds).order_by("-id").first()
+    if last is None or last.kind != RESOLVED:
+        return
+    before = await find_contradictions(registry, row, delivery, previous.read)
+    closed = [{"code": each.code, "facts": dict(each.facts)} for each in before]
+    row.closed_contradictions = json.dumps(closed, ensure_ascii=False)
+    await row.save(update_fields=["closed_contradictions"])
+
+
+def _new_facts(delivery: Delivery, before: domain.Rma | None, now: domain.Rma) -> list[str]:
+    """What an RMA says now that changes nothing about its document, one sentence each."""
+    if before is None:
+        return []
+    words = []
+    known = {each.shipment_id for each in before.shipments}
+    if new := [each.shipment_id for each in now.shipments if each.shipment_id not in known]:
+        words.append(f"It has a new shipment: {', '.join(new)}.")
+    if before.customer is None and now.customer is not None:
+        words.append("It names its customer now.")
+    elif before.customer is not None and now.customer is not None and before.customer != now.customer:
+        words.append("Its customer's contact data changed.")
+    currency = (delivery.total or "").rpartition(" ")[2]
+    given = refunded(now, currency) if currency else None
+    if given is not None and given != refunded(before, currency):
+        words.append(f"The platform refunded {given} {currency}; {delivery.total} was credited.")
+    return words
 
 
 async def withdraw(delivery: Delivery, status: str, now: datetime) -> None:
     """The RMA is no longer approved, and it has no document."""
     reason = withdrawn(status, attempts=delivery.attempts)
     delivery.status, delivery.verdict, delivery.reason = Status.SKIPPED, Verdict.SKIPPED, reason
-    delivery.next_attempt_at, delivery.fix = None, ""
+    delivery.next_attempt_at, delivery.fix, delivery.question = None, "", None
     await _save(delivery, now)
     await tell(delivery.rma_id, now, "delivery.skipped", f"Nothing is credited: {reason}.")
 
@@ -163,7 +221,7 @@ async def look_then_prepare_anew(
     """
     obstacle = await _obstacle(delivery)
     text = f"{why[0].upper()}{why[1:]}. The hub first looks for what earlier tries may have left."
-    delivery.verdict, delivery.fix = Verdict.IN_DOUBT, ""
+    delivery.verdict, delivery.fix, delivery.question = Verdict.IN_DOUBT, "", None
     if obstacle is None:
         delivery.status, delivery.next_attempt_at, delivery.lost_at = Status.IN_DOUBT, now, now
         delivery.reason = f"{why}, and earlier tries are looked for first"
@@ -189,44 +247,3 @@ async def _obstacle(delivery: Delivery) -> str | None:
     if connection.removed_at is not None:
         return "was removed"
     return None if delivery.account_key in {None, connection.account} else "leads to another account now"
-
-
-def _cancelled(delivery: Delivery, status: str) -> str:
-    if delivery.document_id is None:
-        return (
-            f"The RMA became {status} after a document was tried, which may exist. "
-            "Nothing more is made for it: a person decides what happens to one that is there."
-        )
-    return (
-        f"The RMA became {status} after its document was sent. "
-        "The hub cannot take a document back: a person decides what happens to it."
-    )
-
-
-async def _contradict(row: Rma, text: str, now: datetime) -> None:
-    row.validation, row.contradiction = ValidationState.FLAGGED, text
-    await row.save(update_fields=["validation", "contradiction"])
-    await tell(row.id, now, "rma.contradicted", text)
-
-
-async def _differences(row: Rma, rma: domain.Rma) -> str:
-    """How the items to credit differ from those that were sent, in words; empty when they do not."""
-    if row.approved_document is None:
-        return ""
-    sent = parse_rma(json.loads(row.approved_document, parse_float=Decimal))
-    credited = {item.returned_item_id for item in await RmaItem.filter(rma_id=row.id, is_credited=True)}
-    kept = {item.returned_item_id for item in sent.items} - credited
-    before = {i.returned_item_id: _credit(i) for i in sent.items if i.returned_item_id in credited}
-    after = {i.returned_item_id: _credit(i) for i in rma.items if i.returned_item_id not in kept}
-    words = [f"item {each} is new" for each in sorted(after.keys() - before.keys())]
-    words += [f"item {each} is gone" for each in sorted(before.keys() - after.keys())]
-    words += [
-        f"item {each} has another SKU, price or resolution"
-        for each in sorted(before.keys() & after.keys())
-        if before[each] != after[each]
-    ]
-    return ", ".join(words)
-
-
-def _credit(item: domain.Item) -> tuple[object, ...]:
-    return (item.sku, item.paid, item.tax, item.is_tax_included, item.resolution_type)

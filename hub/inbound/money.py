@@ -9,13 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
+from hub.inbound.fields import Field, Problems
 from hub.inbound.strict_json import shown
-from hub.rma import Money, Price
-
-if TYPE_CHECKING:
-    from hub.inbound.fields import Field
+from hub.rma import Money, Price, Refund
 
 MAX_WHOLE_DIGITS = 12
 MAX_DECIMALS = 6
@@ -194,3 +191,32 @@ def _tax_in(field: Field, amount_key: str, known: Money, known_paid: Money, paid
         field.at(amount_key).refuse(f"is missing, so the tax in {paid.currency} is not known")
         return None
     return Money(amount=known.amount, currency=paid.currency)
+
+
+_SUCCEEDED = frozenset({"success", "succeeded", "successful", "completed"})
+"""``Success`` was seen; the words are the platform's open set, so what means the same is taken too."""
+
+
+def read_refunds(value: object) -> tuple[Refund, ...]:
+    """The refunds among an RMA's transactions that succeeded.
+
+    They are told and compared, never credited, so one that cannot be read is left out.
+    """
+    if not isinstance(value, list | tuple):
+        return ()
+    refunds = []
+    for each in value:
+        if not isinstance(each, Mapping) or not _is_refund(each):
+            continue
+        field = Field(each, Problems()).at("amount")
+        if not isinstance(field.value, Mapping):
+            continue
+        amounts = {money.currency: money for money in _read_pairs(field) if money is not None}
+        if amounts:
+            refunds.append(Refund(amounts=tuple(amounts.values())))
+    return tuple(refunds)
+
+
+def _is_refund(transaction: Mapping[str, object]) -> bool:
+    kind, status = (str(transaction.get(name) or "").strip().casefold() for name in ("type", "status"))
+    return "refund" in kind and status in _SUCCEEDED

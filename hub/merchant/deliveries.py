@@ -11,16 +11,17 @@ from hub.dispatch.frozen import keep_edited, replace_by_edited
 from hub.errors import ConflictError, NotFoundError, UsageError
 from hub.inbound.deciding import decide, place, take_as_it_is
 from hub.inbound.document import parse_rma
+from hub.merchant.answers import keep_answer
 from hub.merchant.documents import forget_shared, risk_of_none, settle_document
 from hub.merchant.editing import checked
 from hub.merchant.rmas import no_such_page
 from hub.outcomes import Status, ValidationState
-from hub.rma_update.apply import last_flag, state_of
 from hub.routing import Decision, is_not_approved
 from hub.store.accounts import hold_account
 from hub.store.database import in_transaction
 from hub.store.models import Attempt, Connection, Delivery, Exchange, Rma, RmaItem
 from hub.store.timeline import EDITED, HANDED_BACK, RESOLVED, tell
+from hub.store.validation import last_flag, state_of
 from hub.telling import of_delivery, of_goods, tell_receivers
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from hub.clock import Clock
     from hub.core import Hub
+    from hub.merchant.answers import Answer
     from hub.store.models import Store
     from hub.telling import News
 
@@ -116,7 +118,12 @@ async def calls(delivery: Delivery) -> Sequence[Exchange]:
 
 
 async def retry(
-    clock: Clock, delivery: Delivery, *, prepare_anew: bool = False, is_gone: bool = False
+    clock: Clock,
+    delivery: Delivery,
+    *,
+    prepare_anew: bool = False,
+    is_gone: bool = False,
+    answer: Answer | None = None,
 ) -> str:
     """Hands a delivery back to the hub.
 
@@ -131,17 +138,21 @@ async def retry(
             the ERP's data as they are then. The request that was sent before is kept beside it.
         is_gone: True takes one that is done as well, for a person who knows that its document is gone from
             the ERP; it is looked for like any other.
+        answer: a person's yes to what the delivery asks; None hands it back without one.
 
     Returns:
         What happens now, in one sentence.
 
     Raises:
-        ConflictError: it is not waiting for a person, or changed meanwhile.
+        ConflictError: it is not waiting for a person, changed meanwhile, or asks something else.
+        UsageError: the answer has no note.
     """
     async with in_transaction():
         connection, rma, row = await _held(delivery)
         _check_waits_for_person(row, "retry", is_gone=is_gone)
         before = _state(row)
+        if answer is not None:
+            await keep_answer(row, rma, answer, clock.now())
         if not row.attempts and row.document_id is None:
             now_is = await _route_again(row, rma, clock)
             await _record("retried", rma, row, before)
@@ -201,7 +212,7 @@ async def edit(hub: Hub, delivery: Delivery, request: str) -> str:
             )
         await _check_is_due(row)
         replace_by_edited(row, answer)
-        row.status, row.verdict, row.reason, row.fix = Status.PENDING, None, None, ""
+        row.status, row.verdict, row.reason, row.fix, row.question = Status.PENDING, None, None, "", None
         row.next_attempt_at, row.retries = now, 0
         await _save(row, now)
         text = f"A person wrote the request by hand. It is sent as {answer.reference!r}."
@@ -226,6 +237,7 @@ async def _look_first(row: Delivery, now: datetime, text: str) -> None:
     """Puts a delivery where the hub looks, as often and as late as after any lost answer."""
     last = await Attempt.filter(delivery_id=row.id).order_by("-number").first()
     row.status, row.next_attempt_at, row.looks, row.retries = Status.IN_DOUBT, now, 0, 0
+    row.question = None
     row.lost_at = (last.finished_at or last.started_at) if last else now
     await _save(row, now)
     await tell(row.rma_id, now, HANDED_BACK, text)
@@ -293,7 +305,7 @@ async def resolve(
             )
         await settle_document(row, rma, connection, given, now)
         row.edited_request = None
-        row.reason, row.fix, row.next_attempt_at, row.lost_at = None, "", None, None
+        row.reason, row.fix, row.question, row.next_attempt_at, row.lost_at = None, "", None, None, None
         if row.status is not Status.DONE:
             row.reason = f"closed by a person: {note.strip()}"
         await _save(row, now)
@@ -333,9 +345,14 @@ async def _lift_flags(rma: Rma) -> str | None:
         return None
     rma.resolved_flag = await last_flag(rma)
     lifted = rma.contradiction or rma.resolved_flag or ""
-    rma.contradiction = None
-    rma.validation = state_of(await RmaItem.filter(rma_id=rma.id, is_credited=True))
-    await rma.save(update_fields=["resolved_flag", "contradiction", "validation"])
+    closed = [*json.loads(rma.closed_contradictions), *json.loads(rma.contradictions)]
+    rma.closed_contradictions = json.dumps(
+        [{"code": each["code"], "facts": each["facts"]} for each in closed], ensure_ascii=False
+    )
+    rma.contradiction, rma.contradictions = None, "[]"
+    rma.validation = rma.goods = state_of(await RmaItem.filter(rma_id=rma.id, is_credited=True))
+    fields = ("resolved_flag", "contradiction", "contradictions", "closed_contradictions")
+    await rma.save(update_fields=[*fields, "validation", "goods"])
     return lifted
 
 

@@ -154,7 +154,8 @@ async def _erase_one(hub: Hub, store: Store, row_id: int) -> int:
         person = _pattern(_spellings(_person(await _documents(row))))
         calls = await _erase_calls(row, delivery, person)
         await _erase_documents(row)
-        await _scrub(person, Rma.filter(id=row.id), "contradiction", "resolved_flag")
+        flags = ("contradiction", "contradictions", "closed_contradictions", "resolved_flag")
+        await _scrub(person, Rma.filter(id=row.id), *flags)
         await _scrub(person, RmaItem.filter(rma_id=row.id), "reason")
         await _scrub(person, TimelineEntry.filter(rma_id=row.id), "text")
         await _scrub(person, RmaUpdate.filter(rma_id=row.id), "facts")
@@ -172,8 +173,12 @@ async def _erase_one(hub: Hub, store: Store, row_id: int) -> int:
                 "warnings",
                 "reason",
                 "fix",
+                "question",
+                "answers",
             )
             await _scrub(person, Delivery.filter(id=delivery.id), *columns)
+            # The ERP's answer may name another person than the RMA does.
+            await Delivery.filter(id=delivery.id).update(look_up=None)
             await _scrub(person, Attempt.filter(delivery_id=delivery.id), "reason")
         entries = AuditEntry.filter(store_id=store.id, target__in=targets)
         await _scrub(person, entries, "before", "after")

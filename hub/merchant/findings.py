@@ -47,6 +47,7 @@ class LedgerEntry:
         total, units: of the frozen request; None when the connector did not tell.
         items: those that are credited.
         held: what is known of them, by ``returned_item_id``.
+        products: ``returned_item_id`` → the ERP's product, as far as the document was made with it.
         validation: of the RMA.
         resolved_flag: what a person has looked at and closed; None when nothing.
     """
@@ -62,6 +63,7 @@ class LedgerEntry:
     units: Mapping[str, Decimal] | None = None
     items: tuple[Item, ...] = ()
     held: Mapping[str, ItemValidation] = field(default_factory=dict)
+    products: Mapping[str, str] = field(default_factory=dict)
     validation: ValidationState = ValidationState.NONE
     resolved_flag: str | None = None
 

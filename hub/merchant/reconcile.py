@@ -193,6 +193,7 @@ def _entry(
         units=read_units(delivery.units),
         items=tuple(item for item in approved.items if item.returned_item_id in credited),
         held={item.returned_item_id: held_of(item, item.validated_at) for item in items if item.validated_at},
+        products={each.returned_item_id: each.product for each in items if each.product is not None},
         validation=rma.validation,
         resolved_flag=rma.resolved_flag,
     )

@@ -208,7 +208,7 @@ class _Comparison:
                 continue
             dealt = None
             if document.receipt is not None:
-                dealt = deal(entry.items, document.receipt, entry.held)
+                dealt = deal(entry.items, document.receipt, entry.held, entry.products)
             if document.is_void:
                 if dealt is None or dealt.flag is None or dealt.flag != entry.resolved_flag:
                     yield self._void(entry, (document.document_id,))
@@ -265,7 +265,15 @@ def _difference(entry: LedgerEntry, document: ListedDocument) -> str:
             words.append(f"{there}, and {sent} was sent")
     if entry.units is not None and document.receipt is not None:
         sent_units = _by_sku(dict(entry.units).items())
-        there_units = _by_sku((line.sku, line.expected) for line in document.receipt.lines)
+        # A line of a product that an item was taken for is that item's, whatever the ERP calls it.
+        skus = {
+            entry.products[item.returned_item_id]: item.sku or ""
+            for item in reversed(entry.items)
+            if item.returned_item_id in entry.products
+        }
+        there_units = _by_sku(
+            (skus.get(line.product or "", line.sku), line.expected) for line in document.receipt.lines
+        )
         words += [
             f"{there_units.get(sku, 0):f} of SKU {sku}, and {sent_units.get(sku, 0):f} were sent"
             for sku in sorted(sent_units.keys() | there_units.keys())

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import NotFoundError, UsageError
+from hub.questions import read_question
 from hub.store.models import Delivery, Rma, RmaItem, TimelineEntry
 
 if TYPE_CHECKING:
@@ -112,8 +113,15 @@ def shown_delivery(row: Delivery) -> dict[str, Any]:
         "attempts": row.attempts,
         "reason": row.reason,
         "fix": row.fix or None,
+        "question": shown_question(row),
         "next_attempt_at": shown_time(row.next_attempt_at),
     }
+
+
+def shown_question(row: Delivery) -> dict[str, Any] | None:
+    """What a delivery asks a person, as code and facts; None when a yes answers nothing."""
+    question = read_question(row.question)
+    return {"code": question.code, "facts": dict(question.facts)} if question else None
 
 
 def _shown_item(item: RmaItem) -> dict[str, Any]:

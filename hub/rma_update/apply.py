@@ -12,8 +12,10 @@ from hub.inbound.document import parse_rma
 from hub.outcomes import ReceiptVerdict, ValidationState, Verdict
 from hub.rma_update.dealing import ItemValidation, deal
 from hub.store import bulk
-from hub.store.models import Delivery, Rma, RmaItem, TimelineEntry
+from hub.store.credited import mark_void
+from hub.store.models import Delivery, Rma, RmaItem
 from hub.store.timeline import entry, tell_all
+from hub.store.validation import FLAGGED, last_flag, state_of
 from hub.telling import of_goods, tell_receivers
 
 if TYPE_CHECKING:
@@ -24,9 +26,8 @@ if TYPE_CHECKING:
     from hub.outcomes import Receipt
     from hub.rma import Item
     from hub.rma_update.dealing import Dealt
+    from hub.store.models import TimelineEntry
     from hub.telling import News
-
-FLAGGED = "validation.flagged"
 
 
 async def apply_receipts(
@@ -59,8 +60,11 @@ async def apply_receipts(
         row = _Row(delivery=delivery, rma=rmas[delivery.rma_id], items=credited[delivery.rma_id])
         await page.take(row, by_document[delivery.document_id])
     # RMAs before their deliveries, as an event that comes in locks them.
-    await bulk.update(page.rmas, ["validation"])
+    await bulk.update(page.rmas, ["validation", "goods"])
     await bulk.update(ours, ["seen_at"])
+    for is_void in (True, False):
+        named = [each.id for each in ours if by_document[each.document_id or ""].is_void is is_void]
+        await mark_void(named, is_void=is_void)
     await Delivery.filter(id__in=page.complete).update(is_open=False)
     await bulk.update(page.items, ["is_returned", "is_restockable", "validated_at", "source", "reason"])
     await tell_all(page.story)
@@ -126,7 +130,8 @@ class _Page:
             reason = f"the stored RMA cannot be read, so its goods cannot be told apart: {error}"
             receipt = replace(receipt, verdict=ReceiptVerdict.FLAG, reason=reason)
         held = {each.returned_item_id: held_of(each, each.validated_at) for each in rows if each.validated_at}
-        dealt = deal(items, receipt, held)
+        products = {each.returned_item_id: each.product for each in rows if each.product is not None}
+        dealt = deal(items, receipt, held, products)
         row.delivery.seen_at = receipt.seen_at
         changed = [each for each in rows if each.returned_item_id in dealt.changes]
         for each in changed:
@@ -143,12 +148,14 @@ class _Page:
         if flag is not None and flag == rma.resolved_flag:
             state = state_of(rows)
         is_completed, cleared = False, None
+        if state is not None:
+            rma.goods = state
+            self.rmas.append(rma)
         if state is not None and rma.contradiction is None:
             is_completed = state is ValidationState.FULL and rma.validation is not state
             if was_flagged and state is not ValidationState.FLAGGED:
                 cleared = before or ""
             rma.validation = state
-            self.rmas.append(rma)
         new_flag = "; ".join(dealt.flags) if is_new_flag else None
         self.news += of_goods(
             row.delivery, rows, changed, is_completed=is_completed, flag=new_flag, cleared=cleared
@@ -178,14 +185,6 @@ def _believed(delivery: Delivery, receipt: Receipt) -> Receipt:
     return replace(receipt, verdict=ReceiptVerdict.FLAG, reason=reason)
 
 
-def state_of(rows: Sequence[RmaItem]) -> ValidationState:
-    """How far the warehouse is, by the credited items alone."""
-    back = sum(1 for row in rows if row.is_returned)
-    if back == 0:
-        return ValidationState.NONE
-    return ValidationState.FULL if back == len(rows) else ValidationState.PARTIAL
-
-
 def held_of(row: RmaItem, validated_at: datetime) -> ItemValidation:
     """What an item's row holds, as a value."""
     return ItemValidation(
@@ -202,12 +201,6 @@ def _write(row: RmaItem, validation: ItemValidation) -> None:
     row.is_restockable = validation.is_restockable
     row.validated_at = validation.validated_at
     row.source, row.reason = validation.source, validation.reason
-
-
-async def last_flag(rma: Rma) -> str | None:
-    """What the warehouse's word flagged the RMA for last, as its story tells it; None for never."""
-    last = await TimelineEntry.filter(rma_id=rma.id, kind=FLAGGED).order_by("-id").first()
-    return last.text if last else None
 
 
 def _told(rma: Rma, dealt: Dealt, items: int, flag: str | None, now: datetime) -> list[TimelineEntry]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hub.outcomes import Receipt, ReceiptVerdict, ValidationState
+from hub.rma_update.lines import match_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,7 +66,12 @@ class Dealt:
         return f"Needs a person: {'; '.join(self.flags)}." if self.flags else None
 
 
-def deal(items: Sequence[Item], receipt: Receipt, held: Mapping[str, ItemValidation]) -> Dealt:
+def deal(
+    items: Sequence[Item],
+    receipt: Receipt,
+    held: Mapping[str, ItemValidation],
+    products: Mapping[str, str] | None = None,
+) -> Dealt:
     """Deals a receipt out to the credited items of its RMA.
 
     Only a ``process`` receipt validates. Each SKU is judged by itself: where its count is certain its
@@ -77,29 +83,26 @@ def deal(items: Sequence[Item], receipt: Receipt, held: Mapping[str, ItemValidat
         items: those on the ERP's document, in the RMA's order; never those the customer keeps.
         receipt: what the ERP says now, in whole, not what changed since last time.
         held: what is known already, by ``returned_item_id``; ids of other items are of no account.
+        products: ``returned_item_id`` → the ERP's product, from when the document was made; None knows none.
     """
     if receipt.verdict is ReceiptVerdict.IGNORE:
         return Dealt(changes={}, state=None)
     if receipt.verdict is ReceiptVerdict.FLAG:
         reason = receipt.reason or "the ERP's document is in a state that needs a person"
         return Dealt(changes={}, state=ValidationState.FLAGGED, flags=(reason,))
-    lines = _by_sku(receipt)
-    units: dict[str, list[Item]] = {}
-    for item in items:
-        units.setdefault((item.sku or "").strip(), []).append(item)
     flags: list[str] = []
     arrived: list[Item] = []
     missing: list[Item] = []
-    for sku, of_sku in units.items():
-        came, sentences = _deal_sku(sku, of_sku, lines.get(sku, []), held, receipt)
+    groups, strange = match_lines(items, receipt.lines, products or {})
+    for group in groups:
+        came, sentences = _deal_sku(group.sku, group.units, group.lines, held, receipt)
         arrived += came
         flags += sentences
         if receipt.is_complete and receipt.is_rest_not_returned and not sentences:
-            missing += [unit for unit in of_sku if unit not in came and not _is_judged(unit, held)]
+            missing += [unit for unit in group.units if unit not in came and not _is_judged(unit, held)]
     flags += [
         f"the document has a line for {f'SKU {sku}' if sku else 'no SKU'}, which no credited item has"
-        for sku in lines
-        if sku not in units
+        for sku in dict.fromkeys(line.sku.strip() for line in strange)
     ]
     validation = ItemValidation(
         is_returned=True,
@@ -113,13 +116,6 @@ def deal(items: Sequence[Item], receipt: Receipt, held: Mapping[str, ItemValidat
     changes |= {item.returned_item_id: absence for item in missing}
     state = _state(items, {**held, **changes}, is_flagged=bool(flags))
     return Dealt(changes=changes, state=state, flags=tuple(flags))
-
-
-def _by_sku(receipt: Receipt) -> dict[str, list[ReceiptLine]]:
-    lines: dict[str, list[ReceiptLine]] = {}
-    for line in receipt.lines:
-        lines.setdefault(line.sku.strip(), []).append(line)
-    return lines
 
 
 def _deal_sku(
@@ -152,9 +148,12 @@ def _deal_sku(
         )
         return (), flags
     if 0 < new < len(candidates) and len({_terms(unit) for unit in candidates}) > 1:
+        # The first wording is as it always was: what a person closed is known again by it.
+        is_alike_but_for_parcel = len({_terms(unit)[1:] for unit in candidates}) == 1
+        differ = "are in different parcels" if is_alike_but_for_parcel else "differ in price or resolution"
         flags.append(
-            f"{received} of {len(units)} of SKU {sku} arrived, and they differ in price or resolution, so "
-            "the count cannot tell which ones"
+            f"{received} of {len(units)} of SKU {sku} arrived, and they {differ}, so the count cannot tell "
+            "which ones"
         )
         return (), flags
     return candidates[:new], flags
@@ -206,8 +205,13 @@ def _is_judged(unit: Item, held: Mapping[str, ItemValidation]) -> bool:
 
 
 def _terms(unit: Item) -> tuple[object, ...]:
-    """What validating this unit may set off: units with equal terms are as good as one another."""
+    """What validating this unit may set off: units with equal terms are as good as one another.
+
+    The parcel is one of them: it counts as received once its own units are validated.
+    """
     return (
+        unit.shipment_id,
+        (unit.sku or "").strip(),
         unit.paid,
         unit.tax,
         unit.is_tax_included,

@@ -6,14 +6,26 @@ times what the database does with it. What is written here was checked where it 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hub.store.database import client
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tortoise.models import Model
+
+Value = TypeVar("Value")
+
+
+PART = 10_000
+"""Most values in one statement: PostgreSQL takes 32,767 (its wire protocol counts them in 16 bits)."""
+
+
+def in_parts(values: Sequence[Value]) -> Iterator[Sequence[Value]]:
+    """A list in pieces, each short enough for one statement; none for an empty list."""
+    for start in range(0, len(values), PART):
+        yield values[start : start + PART]
 
 
 async def insert(

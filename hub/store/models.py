@@ -197,9 +197,19 @@ class Rma(Model):
     order_name = fields.TextField(default="")
     status = fields.CharField(NAME_LENGTH)
     validation = fields.CharEnumField(ValidationState, max_length=10, default=ValidationState.NONE)
+    goods = cast(
+        "fields.Field[ValidationState | None]",
+        fields.CharEnumField(ValidationState, max_length=10, null=True),
+    )
+    """What the warehouse's word alone comes to; ``validation`` is ``flagged`` as well while the platform's
+    word contradicts the document. NULL before a poll brought something, and of older rows."""
     contradiction = _text_or_null()
-    """How the platform's later word contradicts the document that was sent. While it is set the RMA stays
-    flagged, whatever the warehouse says."""
+    """How the platform's later word contradicts the document that was sent, in words. While it is set the RMA
+    stays flagged, whatever the warehouse says."""
+    contradictions = fields.TextField(default="[]", db_default="[]")
+    """JSON: code and facts of each contradiction that ``contradiction`` tells."""
+    closed_contradictions = fields.TextField(default="[]", db_default="[]")
+    """JSON: those that a person has looked at and closed; the same again does not flag the RMA again."""
     resolved_flag = _text_or_null()
     """What a person has looked at and closed: the same flag again does not flag the RMA again."""
     document = fields.TextField()
@@ -261,6 +271,8 @@ class RmaItem(Model):
     return_method = fields.TextField(default="")
     is_credited = fields.BooleanField(default=False)
     """True when the unit is on the document; False for what the customer keeps."""
+    product = _text_or_null()
+    """The ERP's own name of the product, from when the request was frozen. NULL where it is not known."""
     is_returned = fields.BooleanField(null=True)
     is_restockable = fields.BooleanField(null=True)
     validated_at = fields.DatetimeField(null=True)
@@ -270,6 +282,7 @@ class RmaItem(Model):
     class Meta:
         table = "rma_item"
         unique_together = (("rma", "returned_item_id"),)
+        indexes = (Index(fields=("returned_item_id",)),)
 
 
 class Delivery(Model):
@@ -288,6 +301,10 @@ class Delivery(Model):
     verdict = _verdict_or_null()
     reason = _text_or_null()
     fix = fields.TextField(default="")
+    question = _text_or_null()
+    """What a person is asked, as :mod:`hub.questions` writes it. NULL when a yes answers nothing."""
+    answers = fields.TextField(default="[]", db_default="[]")
+    """JSON: every question that a person answered with yes, and who, when and why. Never taken back."""
     request = _text_or_null()
     """What ``prepare`` gave, frozen; NULL before."""
     original_request = _text_or_null()
@@ -307,6 +324,10 @@ class Delivery(Model):
     account_key = fields.CharField(64, null=True)
     """Names the account in the ERP that its attempts went to and its document is in, as the connection's
     ``account`` did then: it may lead to another one later. NULL while nothing went out and none is known."""
+    frozen_settings = _text_or_null()
+    """JSON: the connection's settings that the request was prepared with. NULL before, or of older rows."""
+    look_up = _text_or_null()
+    """What the ERP said that the request rests on, as its connector keeps it. NULL for nothing."""
     document_id = fields.CharField(200, null=True)
     document_reference = _text_or_null()
     owns_document = fields.BooleanField(null=True)
@@ -343,6 +364,29 @@ class Delivery(Model):
             Index(fields=("status", "rma_id")),
             Index(fields=("connection_id", "rma_id")),
         )
+
+
+class CreditedUnits(Model):
+    """Units of one line of an ERP's order that a delivery's frozen request credits."""
+
+    id = fields.IntField(primary_key=True)
+    delivery: ForeignKeyRelation[Delivery] = fields.ForeignKeyField(
+        "hub.Delivery", related_name="credited_units", on_delete=PROTECT
+    )
+    delivery_id: str
+    account = fields.CharField(64)
+    """The ERP's account: its connection's ``quota_key``, or the connection's id where that is empty."""
+    line = fields.CharField(64)
+    """Digest of the line's key in the account."""
+    units = fields.CharField(40)
+    """A decimal number."""
+    is_void = fields.BooleanField(default=False, db_default=False)
+    """True once the document is known to credit nothing: cancelled in the ERP, or gone from it."""
+
+    class Meta:
+        table = "credited_units"
+        unique_together = (("delivery", "line"),)
+        indexes = (Index(fields=("account", "line")),)
 
 
 class Attempt(Model):

@@ -151,6 +151,7 @@ class Events:
             event_id=message_id,
             signed_by=secret.id,
             intake=self._intake,
+            registry=self._hub.registry,
         )
 
     async def _signer(self, signed: Signed, raw: bytes) -> EventSecret:

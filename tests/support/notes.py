@@ -14,12 +14,30 @@ if TYPE_CHECKING:
 
 async def make_note(stage: Stage, **fields: Any) -> None:
     """Writes a note into the account, over its API."""
-    base = json.loads((await stage.connection()).settings)["base_url"]
     record = {"salesReference": "#1", "taxStatus": "Incl", "lineItems": [{"code": "SKU-001", "qty": -1}]}
+    await _write(stage, "POST", "CreditNotes", {**record, **fields})
+
+
+async def make_order(stage: Stage, reference: str, *lines: dict[str, Any], **fields: Any) -> int:
+    """Places a sales order in the account, over its API. Gives its id."""
+    sold = [{"qty": 1, "unitPrice": 10, **line} for line in lines or ({"code": "SKU-001"},)]
+    record = {"reference": reference, "taxStatus": "Incl", "currencyCode": "EUR", "lineItems": sold}
+    return await _write(stage, "POST", "SalesOrders", {**record, **fields})
+
+
+async def void_order(stage: Stage, order_id: int) -> None:
+    """Cancels a sales order, over its API."""
+    await _write(stage, "PUT", "SalesOrders", {"id": order_id, "isVoid": True})
+
+
+async def _write(stage: Stage, method: str, resource: str, record: dict[str, Any]) -> int:
+    base = json.loads((await stage.connection()).settings)["base_url"]
     headers = {"Authorization": authorization("sandbox", "sandbox-key")}
-    body = [{**record, **fields}]
-    async with stage.http.post(f"{base}/v1/CreditNotes", json=body, headers=headers) as answer:
-        assert (await answer.json())[0]["success"]
+    call = stage.http.request(method, f"{base}/v1/{resource}", json=[record], headers=headers)
+    async with call as answer:
+        (written,) = await answer.json()
+    assert written["success"], written
+    return int(written["id"])
 
 
 def note_of(stage: Stage, row: Delivery) -> dict[str, Any]:

@@ -86,6 +86,7 @@ async def take_in(hub: Hub, opened: OpenedPlatform, event: IncomingEvent) -> boo
         is_read_now=True,
         # One whose shop another connection holds tells of its returns all the same, and confirms none.
         is_confirmed=row.account_key is not None and is_authority(opened.settings),
+        registry=hub.registry,
     )
     return not (accepted.duplicate or accepted.is_talk)
 

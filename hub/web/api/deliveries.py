@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hub.mapping.exact_json import write_json
 from hub.merchant import deliveries, shown
+from hub.merchant.answers import Answer
 from hub.web.api.models import deliveries as models
 from hub.web.api.routing import Reply, Route, page
 from hub.web.guard import Need
@@ -48,7 +49,9 @@ async def retry_delivery(call: Call, row: Delivery) -> Reply:
     """Hand a delivery back to the hub once its cause is mended. Never makes a second document."""
     call.check_match(tag_of(row))
     how: models.Retry = call.body
-    now = await deliveries.retry(call.hub.clock, row, prepare_anew=how.anew, is_gone=how.gone)
+    answer = Answer(code=how.accept, note=how.note or "") if how.accept is not None else None
+    clock = call.hub.clock
+    now = await deliveries.retry(clock, row, prepare_anew=how.anew, is_gone=how.gone, answer=answer)
     return Reply(value={"id": row.id, "now": now})
 
 

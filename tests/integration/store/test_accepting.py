@@ -181,10 +181,10 @@ async def test_cancellation_while_it_may_be_sent_withdraws_nothing(submit: Submi
 @pytest.mark.parametrize(
     ("units", "told"),
     [
-        ([unit(1), unit(2)], "item 2 is new"),
-        ([unit(3)], "item 1 is gone"),
-        ([unit(1, amount="10.01")], "item 1 has another SKU, price or resolution"),
-        ([unit(1, sku="SKU-002")], "item 1 has another SKU, price or resolution"),
+        ([unit(1), unit(2)], "10.00 EUR was due then and 20.00 EUR is due now"),
+        ([unit(1, method="Keep it")], "10.00 EUR was due then and nothing is due now"),
+        ([unit(1, amount="10.01")], "10.00 EUR was due then and 10.01 EUR is due now"),
+        ([unit(1, sku="SKU-002")], "of SKU SKU-001 1 then and 0 now; of SKU SKU-002 0 then and 1 now"),
     ],
 )
 async def test_approval_of_other_items_after_sending_flags(

@@ -117,9 +117,18 @@ def test_lines_of_one_sku_at_several_prices_are_counted_together() -> None:
     assert deal(UNLIKE, receipt(*lines), {}).state is ValidationState.FULL
 
 
-def test_skus_are_compared_exactly_after_taking_blanks_off() -> None:
+def test_skus_are_compared_without_case_where_that_leaves_one_product() -> None:
     assert deal((unit("1", " A "),), receipt(line("A ", 1, 1)), {}).state is ValidationState.FULL
-    assert_flagged(deal((unit("1", "a"),), receipt(line("A", 1, 1)), {}), "no line for SKU a")
+    assert deal((unit("1", "a"),), receipt(line("A", 1, 1)), {}).state is ValidationState.FULL
+    two = receipt(line("A", 1, 1), line("a", 1, 1))
+    assert deal((unit("1", "a"), unit("2", "A")), two, {}).state is ValidationState.FULL
+    assert_flagged(deal((unit("1", "\u00c4"),), receipt(line("A", 1, 1)), {}), "no line for SKU \u00c4")
+
+
+def test_units_of_two_parcels_are_not_alike() -> None:
+    units = tuple(replace(unit(each, "A"), shipment_id=f"S{each}") for each in ("1", "2"))
+    assert_flagged(deal(units, receipt(line("A", 1, 2)), {}), "different parcels")
+    assert deal(units, receipt(line("A", 2, 2)), {}).state is ValidationState.FULL
 
 
 def test_the_same_receipt_twice_changes_nothing() -> None:

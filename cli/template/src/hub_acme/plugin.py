@@ -70,6 +70,12 @@ async def prepare(connection: Connection, deliveries: Sequence[Delivery]) -> Seq
 
 
 @hookimpl
+def prepare_again(settings: Settings, delivery: Delivery, look_up: str | None) -> Prepared | Rejected:
+    """See :func:`hub.hookspecs.prepare_again`. The same as before: nothing was looked up."""
+    return build_memo(delivery)
+
+
+@hookimpl
 async def on_rma_approved(connection: Connection, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
     """See :func:`hub.hookspecs.on_rma_approved`. One call."""
     prepared = [delivery.prepared for delivery in deliveries if delivery.prepared is not None]

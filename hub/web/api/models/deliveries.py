@@ -78,6 +78,10 @@ class Retry(Body):
     """True prepares the request again once no earlier document was found."""
     gone: bool = False
     """True takes a delivery that is done as well: its document is gone from the ERP."""
+    accept: Given | None = None
+    """Code of the delivery's `question`: yes, with the facts it has now."""
+    note: Given | None = None
+    """Why it is accepted; needed with `accept`, kept in the audit log and the RMA's story."""
 
 
 class Edit(Body):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hub.outcomes import Status, ValidationState, Verdict
 from hub.web.api.models.shared import Answer, Given, Page, Paging, Time
 
@@ -27,6 +29,14 @@ class Document(Answer):
     reference: str | None
 
 
+class Question(Answer):
+    """What a person is asked before a delivery goes on."""
+
+    code: str
+    facts: dict[str, Any]
+    """Amounts, SKUs and counts that it is about. A yes counts for just these."""
+
+
 class RmaDelivery(Answer):
     """The one delivery of an RMA."""
 
@@ -39,6 +49,8 @@ class RmaDelivery(Answer):
     attempts: int
     reason: str | None
     fix: str | None
+    question: Question | None
+    """Null when nothing is asked that a yes would answer."""
     next_attempt_at: Time | None
 
 
