@@ -23,7 +23,8 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-busy simulate prove chaos fuzz bench bench-large scaling check docs migration constraints clean
+.PHONY: help demo test test-busy simulate prove chaos fuzz bench bench-large scaling check pictures docs migration \
+  constraints clean
 
 help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -46,11 +47,10 @@ simulate: .venv/dev.stamp  ## Simulate the hub in many worlds: SEEDS=10000; one 
 	  $(if $(BROKEN),--broken $(BROKEN),$(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),2000)))
 
 prove: .venv/dev.stamp  ## Install, then 1,000 returns, 20 kills and faults to the end; takes minutes, prints figures
-	@PROVE=1 $(BIN)/pytest -q -s tests/integration/crash/test_thousand.py
+	@PROVE=1 $(BIN)/pytest -q -s -m prove
 
 chaos: .venv/dev.stamp  ## Install, then 2,000 returns while PostgreSQL and workers are hurt; takes minutes, prints figures
-	@CHAOS=1 $(BIN)/pytest -q -s tests/chaos tests/integration/workers \
-	  tests/integration/crash/test_crash_points.py
+	@CHAOS=1 $(BIN)/pytest -q -s -m chaos
 
 fuzz: .venv/dev.stamp  ## Ask the HTTP API what Schemathesis thinks of: FUZZ=500 requests for each path; takes minutes
 	@FUZZ=$(or $(FUZZ),100) $(BIN)/pytest -q tests/integration/api/test_description.py
@@ -70,6 +70,10 @@ check: .venv/dev.stamp  ## Run the linters, the type checker, the import rules a
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/pytest -q tests/docs
+
+pictures: .venv/dev.stamp  ## Take the pictures in docs/pictures/ anew; needs Chromium, and pngquant where there is one
+	@PICTURES=docs/pictures $(BIN)/pytest -q tests/e2e/test_pictures.py
+	@command -v pngquant >/dev/null && pngquant --force --ext .png docs/pictures/*.png || true
 
 docs: .venv/dev.stamp  ## Write docs/cli.md anew from the commands' own help
 	$(BIN)/python -m tests.docs.cli_page

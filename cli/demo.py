@@ -14,16 +14,17 @@ import tempfile
 import time
 import urllib.request
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from cli.running import out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-READY_WITHIN_S = 20.0
+READY_WITHIN_S = 60.0
 
 
 def play(*, keep: bool) -> None:
@@ -63,14 +64,17 @@ def _story() -> None:
         "Stand-ins of Cin7 Omni and of ReturnGO, and the hub. Each line after a $ is a command you can run",
         "yourself.",
     )
-    stand_ins = ("sandbox cin7_omni --port 0 --json", "sandbox returngo --port 0 --json")
-    with _background(*stand_ins) as (cin7, shop):
+    # Each is waited for only where it is needed: it starts while the commands before that run.
+    with _beside() as start:
+        stand_ins = [start(f"sandbox {name} --port 0 --json") for name in ("cin7_omni", "returngo")]
         _run("init")
-        with _background("serve --port 0 --json"):
-            _connect(cin7, shop)
-            _approve(cin7["url"], shop["url"])
-            _lose_an_answer(cin7["url"], shop["url"])
-            _receive(cin7["url"], shop["url"])
+        serving = start("serve --port 0 --json")
+        cin7, shop = (each.ready() for each in stand_ins)
+        _connect(cin7, shop)
+        serving.ready()
+        _approve(cin7["url"], shop["url"])
+        _lose_an_answer(cin7["url"], shop["url"])
+        _receive(cin7["url"], shop["url"])
 
 
 def _connect(cin7: dict[str, Any], shop: dict[str, Any]) -> None:
@@ -182,21 +186,52 @@ def _run(arguments: str) -> None:
         raise RuntimeError(f"`hub {arguments}` ended with exit code {code}")
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Started:
+    """A `hub` command that runs beside the others.
+
+    Attributes:
+        printed: the file that its stdout goes to.
+        log: where its stderr goes.
+    """
+
+    process: subprocess.Popen[bytes]
+    printed: IO[bytes]
+    log: Path
+
+    def ready(self) -> dict[str, Any]:
+        """Waits for the JSON that it prints when it is ready."""
+        deadline = time.monotonic() + READY_WITHIN_S
+        while time.monotonic() < deadline and self.process.poll() is None:
+            self.printed.seek(0)
+            with contextlib.suppress(ValueError):
+                ready: dict[str, Any] = json.loads(self.printed.read())
+                return ready
+            time.sleep(0.02)
+        told = self.log.read_text(encoding="utf-8").strip()
+        raise RuntimeError(f"{self.log.stem} did not become ready: {told}")
+
+
 @contextmanager
-def _background(*commands: str) -> Iterator[list[dict[str, Any]]]:
-    """Runs `hub` commands beside the others; gives the JSON that each prints when it is ready."""
+def _beside() -> Iterator[Callable[[str], _Started]]:
+    """Gives what starts a `hub` command beside the others; it ends with the block."""
+    started: list[_Started] = []
     with contextlib.ExitStack() as stack:
-        started = [stack.enter_context(_started(each)) for each in commands]
+
+        def start(arguments: str) -> _Started:
+            started.append(stack.enter_context(_started(arguments)))
+            return started[-1]
+
         try:
-            yield [_ready(*each) for each in started]
+            yield start
         finally:
             # All at once: each takes a moment to end well.
-            for process, _, _ in started:
-                process.send_signal(signal.SIGTERM)
+            for each in started:
+                each.process.send_signal(signal.SIGTERM)
 
 
 @contextmanager
-def _started(arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], Any, Path]]:
+def _started(arguments: str) -> Iterator[_Started]:
     out(f"$ hub {arguments} &")
     log = Path("-".join(arguments.partition(" --")[0].split()) + ".log")
     with (
@@ -207,21 +242,10 @@ def _started(arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], Any, Pat
         ) as process,
     ):
         try:
-            yield process, printed, log
+            yield _Started(process=process, printed=printed, log=log)
         finally:
             process.send_signal(signal.SIGTERM)
             try:
                 process.wait(READY_WITHIN_S)
             except subprocess.TimeoutExpired:
                 process.kill()
-
-
-def _ready(process: subprocess.Popen[bytes], printed: Any, log: Path) -> dict[str, Any]:
-    deadline = time.monotonic() + READY_WITHIN_S
-    while time.monotonic() < deadline and process.poll() is None:
-        printed.seek(0)
-        with contextlib.suppress(ValueError):
-            ready: dict[str, Any] = json.loads(printed.read())
-            return ready
-        time.sleep(0.05)
-    raise RuntimeError(f"{log.stem} did not become ready: {log.read_text(encoding='utf-8').strip()}")

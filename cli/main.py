@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import sys
 from typing import Annotated
@@ -88,6 +89,8 @@ imports and builds ever is garbage; with Python's own numbers looking for it too
 def run() -> None:
     """Entry point of the `hub` script."""
     gc.set_threshold(*GARBAGE)
+    # What is left at the end goes with the process.
+    atexit.register(gc.freeze)
     try:
         app()
     except Exception as error:  # noqa: BLE001 - the last place there is: shown whole, and a failure

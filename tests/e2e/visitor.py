@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, field
 from functools import cache
+from html import unescape
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -14,8 +16,6 @@ from playwright.sync_api import ViewportSize, expect
 from tests.support.waiting import LONGEST_S
 
 if TYPE_CHECKING:
-    import re
-
     from playwright.sync_api import ConsoleMessage, Locator, Page, Response
 
 PASSWORD = "correct horse battery staple"
@@ -23,6 +23,7 @@ SERIOUS = {"serious", "critical"}
 NARROW = ViewportSize(width=320, height=640)
 WIDE = ViewportSize(width=1200, height=900)
 LONGEST_MS = LONGEST_S * 1000
+LINK = re.compile(r'<a\b[^>]*?\bhref="([^"]*)"')
 MOST_STOPS = 80
 """So often somebody presses the Tab key before they give up."""
 
@@ -88,6 +89,11 @@ class Visitor:
         response = self.page.goto(f"{self.base}{path}")
         assert response is not None
         return response.status
+
+    def read(self, path: str) -> tuple[int, list[str]]:
+        """Asks for a page without showing it; gives the status of the answer, and where the page leads to."""
+        answer = self.page.request.get(f"{self.base}{path}")
+        return answer.status, list(map(unescape, LINK.findall(answer.text())))
 
     def follow(self, name: str | re.Pattern[str]) -> None:
         """Follows a link of the page."""

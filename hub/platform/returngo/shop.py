@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from hub.egress import is_loopback
 from hub.errors import ConflictError
 from hub.platform.returngo.config import LIVE_BASE_URL
 from hub.store.models import Connection
 from hub.store.proof import prove
-from hub.web.server import is_loopback
 
 if TYPE_CHECKING:
     from datetime import datetime
