@@ -51,6 +51,9 @@ async def find(secret: str, now: datetime) -> Session | None:
     row = await Session.get_or_none(token_hash=digest(secret)).select_related("user")
     if row is None or row.expires_at <= now or row.last_seen_at + IDLE <= now or row.user.disabled_at:
         return None
+    if row.last_seen_at > now + IDLE:
+        # Begun by a clock that ran far ahead and has been set back since: it would last for ever.
+        return None
     if row.last_seen_at + NOTED_EVERY <= now:
         row.last_seen_at = now
         await noted(Session.filter(id=row.id).update(last_seen_at=now))

@@ -110,12 +110,9 @@ async def _failed(hub: Hub, opened: OpenedConnection, error: HubError) -> None:
         "last_error_at": now,
         "next_poll_at": now + timedelta(seconds=opened.poll_interval_s),
     }
-    await Connection.filter(id=opened.row.id).update(**changes)
     if isinstance(error, AuthError):
-        # One that a person has changed since goes on: what was refused may be mended.
-        settings, credentials = opened.opened_with
-        mine = Connection.filter(id=opened.row.id, settings=settings, credentials=credentials)
-        await mine.update(is_paused=True, pause_reason=str(error))
+        changes |= {"is_paused": True, "pause_reason": str(error)}
+    await Connection.filter(id=opened.row.id).update(**changes)
 
 
 async def _open_documents(row: Connection) -> list[OpenDocument]:

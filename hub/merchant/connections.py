@@ -238,7 +238,10 @@ async def edit(hub: Hub, row: Connection, values: Mapping[str, str]) -> None:
         # A send that begins at this moment waits, and then sees the change; one that has begun is seen here.
         held = await hold_account(row.id)
         if held.removed_at is not None:
-            raise ConflictError(f"change connection {row.name!r}: it was removed meanwhile")
+            raise ConflictError(
+                f"change connection {row.name!r}: it was removed meanwhile",
+                fix="look at what there is with `hub connections list`",
+            )
         before = _state(schema, held, hub)
         sealed = json.loads(hub.sealer.open(held.credentials, row=f"connection/{row.id}"))
         old = {**json.loads(held.settings), **sealed}
@@ -287,7 +290,8 @@ async def _check_account_may_change(row: Connection, key: str) -> None:
 
 async def _prepare_anew(row: Connection, now: datetime) -> None:
     """Drops requests that were prepared for the old account and never sent: they name what is in it."""
-    prepared = Delivery.filter(connection_id=row.id, status=Status.PENDING, request__isnull=False)
+    unsent = Delivery.filter(connection_id=row.id, status=Status.PENDING, attempts=0)
+    prepared = unsent.filter(request__isnull=False)
     for delivery in await prepared.order_by("id").select_for_update():
         delivery.original_request, delivery.request = delivery.request, None
         delivery.reference = delivery.total = delivery.units = None

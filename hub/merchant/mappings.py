@@ -17,7 +17,6 @@ from hub.hookspecs import Delivery, StoreInfo
 from hub.inbound.deciding import methods_of
 from hub.mapping.document import MappingTextError, parse_mapping, place_of
 from hub.routing import route
-from hub.store.accounts import hold_account
 from hub.store.database import in_transaction
 from hub.store.models import Connection, MappingVersion, Store
 
@@ -137,9 +136,9 @@ async def _keep(
 ) -> MappingVersion:
     validate(hub, row, text)
     async with in_transaction():
-        # Of two uploads at one moment the second is the newer one.
-        await hold_account(row.id)
-        newest = await current(row)
+        newest = (
+            await MappingVersion.filter(connection_id=row.id).select_for_update().order_by("-version").first()
+        )
         if newest is not None and newest.text == text:
             return newest
         made = await MappingVersion.create(

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hub.errors import ConflictError
-from hub.merchant import connections, deliveries, mappings
+from hub.merchant import connections, deliveries
 from hub.outcomes import Status
-from hub.store.models import MappingVersion
 from tests.integration.desk.test_editing import written
 from tests.support.documents import rma
 from tests.support.stage import open_stage
@@ -129,11 +128,3 @@ async def test_return_approved_again_while_it_is_withdrawn_is_credited(stage: St
     await stage.settle()
     assert (await stage.delivery("901")).status is Status.DONE
     assert len(stage.notes) == 1
-
-
-async def test_of_mappings_uploaded_at_once_each_is_kept(stage: Stage) -> None:
-    row = await stage.connection()
-    texts = [f'{{"salesReference": "rma_id", "reference": "R{each} {{rma_id}}"}}' for each in range(4)]
-    made = await asyncio.gather(*(mappings.store(stage.hub, row, text, by="test") for text in texts))
-    assert sorted(each.version for each in made) == [1, 2, 3, 4]
-    assert await MappingVersion.all().count() == 4
