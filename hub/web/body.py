@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, nullcontext
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from aiohttp import web
+from aiohttp import BodyPartReader, web
 
 from hub.inbound.event import MAX_BYTES
 from hub.web.peer import LEAST_BYTES_PER_S, Peer
@@ -27,6 +27,8 @@ FIRST_S = 5.0
 """How long every body may take, however small; beyond that each second has to bring enough bytes."""
 READ_WITHIN_S = 15.0
 """How long a body may take at most: the least rate would allow the largest one minutes."""
+MOST_PARTS = 100
+_FILES = web.RequestKey("files", dict[str, object])
 _FORM = "application/x-www-form-urlencoded"
 _FORM_WITH_FILES = "multipart/form-data"
 _CHARSETS = {None, "utf-8", "utf8", "us-ascii"}
@@ -61,14 +63,16 @@ async def read(request: web.Request, what: str, *, most: int = MAX_BYTES) -> byt
 
 
 async def read_form(request: web.Request, *, may_bring_files: bool) -> Form:
-    """The form that a page's button sends; its fields are asked for again with ``request.post()``.
+    """The form that a page's button sends; handlers ask for it again with ``request.post()``.
+
+    One with files they ask for with :func:`form_with_files`.
 
     Args:
         request: whose.
-        may_bring_files: True when the sender is known. Files take memory and descriptors.
+        may_bring_files: True when the sender is known.
 
     Raises:
-        RequestError: as with :func:`read`.
+        RequestError: as with :func:`read`; 400 as well when it is no form.
     """
     what = "read the form"
     kinds = {_FORM, _FORM_WITH_FILES} if may_bring_files else {_FORM}
@@ -84,8 +88,38 @@ async def read_form(request: web.Request, *, may_bring_files: bool) -> Form:
             why=f"only {_FORM} in UTF-8 is taken, neither packed nor encoded",
             fix="send the form as the hub's own page does",
         )
-    async with _in_time(request, what):
-        return await request.post()
+    try:
+        async with _in_time(request, what):
+            if request.content_type == _FORM_WITH_FILES and not is_empty:
+                request[_FILES] = await _read_parts(request)
+            return await form_with_files(request)
+    except ValueError as error:  # not UTF-8, or not in parts as it says
+        raise RequestError(
+            what,
+            status=HTTPStatus.BAD_REQUEST,
+            why=str(error)[:200],
+            fix="send the form as the hub's own page does",
+        ) from error
+
+
+async def form_with_files(request: web.Request) -> Form:
+    """The form that :func:`read_form` has read; a file that was chosen is ``bytes``."""
+    return request.get(_FILES) or await request.post()
+
+
+async def _read_parts(request: web.Request) -> dict[str, object]:
+    # Not request.post(): it decodes each part as the part says, and some codecs take minutes.
+    found: dict[str, object] = {}
+    async for part in await request.multipart():
+        if not isinstance(part, BodyPartReader) or not part.name or len(found) >= MOST_PARTS:
+            msg = f"its parts are not at most {MOST_PARTS} fields with a name each"
+            raise ValueError(msg)
+        content = bytes(await part.read())
+        if part.filename is None:
+            found[part.name] = content.decode()
+        elif part.filename:
+            found[part.name] = content
+    return found
 
 
 @asynccontextmanager

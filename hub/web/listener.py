@@ -243,6 +243,9 @@ class Listener:
     async def _look(self) -> None:
         while True:
             await asyncio.sleep(LOOK_S)
-            now = monotonic()
-            self._drop([peer for peer in self._peers if peer.is_overdue(now)], "too_late")
-            self._tally.tick()
+            try:
+                now = monotonic()
+                self._drop([peer for peer in self._peers if peer.is_overdue(now)], "too_late")
+                self._tally.tick()
+            except Exception as error:  # noqa: BLE001 - nobody else would end what only sits there
+                self._tally.warn("the look at connections broke off", {}, trace=error)

@@ -16,6 +16,7 @@ from hub.merchant import integrations, mappings, samples
 from hub.merchant.comparing import side_by_side
 from hub.outcomes import Prepared, Rejected
 from hub.web import guard
+from hub.web.body import form_with_files
 from hub.web.guard import HUB, Need, store_of
 from hub.web.pages import FRAGMENT, done, render, show
 from hub.web.pages.integrations import PLACE, connection_of, place_of
@@ -62,7 +63,7 @@ async def _editor(
     answer: Prepared | Rejected | None = None,
 ) -> web.Response:
     hub, store = request.app[HUB], await store_of(request)
-    form = await request.post() if request.method == "POST" else {}
+    form = await form_with_files(request) if request.method == "POST" else {}
     choices = await samples.choices(store)
     chosen = str(form.get("sample") or request.query.get("sample") or choices[0].key)
     sample = None
@@ -100,12 +101,11 @@ async def _text_of(request: web.Request) -> str:
     Raises:
         ConfigError: the file is not UTF-8.
     """
-    form = await request.post()
+    form = await form_with_files(request)
     given = form.get("file")
-    if isinstance(given, web.FileField) and given.filename:
-        raw = given.file.read()
+    if isinstance(given, bytes):
         try:
-            return raw.decode("utf-8-sig")
+            return given.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise ConfigError(
                 "read the file", why=f"it is not UTF-8: {error}", fix="save it as UTF-8"
@@ -146,7 +146,7 @@ async def preview(request: web.Request) -> web.Response:
     text = ""
     try:
         text = await _text_of(request)
-        rma = await samples.get(store, str((await request.post()).get("sample", "")))
+        rma = await samples.get(store, str((await form_with_files(request)).get("sample", "")))
         answer = await mappings.preview(request.app[HUB], row, rma, text)
     except HubError as error:
         return await _editor(request, row, text, error=error)

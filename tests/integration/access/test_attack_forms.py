@@ -51,6 +51,37 @@ async def test_a_stranger_brings_no_files(site: Site) -> None:
         assert answer.status == 415
 
 
+@pytest.mark.parametrize(
+    ("kind", "content", "status"),
+    [
+        (FORM, b"form_token=%ff&name=\xff", 400),
+        (
+            "multipart/form-data; boundary=x",
+            b"--x\r\nContent-Disposition: form-data\r\n\r\n1\r\n--x--\r\n",
+            400,
+        ),
+        ("multipart/form-data; boundary=x", b"no parts at all", 400),
+        ("multipart/form-data", b"no boundary", 400),
+        # Read as UTF-8, whatever it says: then its token is nobody's.
+        (
+            "multipart/form-data; boundary=x",
+            (
+                b'--x\r\nContent-Disposition: form-data; name="form_token"\r\n'
+                b"Content-Type: text/plain; charset=punycode\r\n\r\n1\r\n--x--\r\n"
+            ),
+            403,
+        ),
+    ],
+)
+async def test_a_form_that_is_none_is_refused_also_of_somebody_known(
+    site: Site, kind: str, content: bytes, status: int
+) -> None:
+    cookie = f"hub_session={(await site.signed_in('ada')).cookies['hub_session']}"
+    headers = {"Cookie": cookie, "Content-Type": kind}
+    async with site.http.post(site.base / "logout", data=content, headers=headers) as answer:
+        assert answer.status == status
+
+
 async def test_only_so_many_passwords_wait_to_be_looked_at(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

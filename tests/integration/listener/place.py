@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 WITHIN_S = 20.0
 """The slowest machine is faster."""
-LARGE = b"x" * 8_000_000
-"""More than the kernel takes for somebody who reads nothing."""
+LARGE = b"x" * 32_000_000
+"""Several times what the kernel takes for somebody who reads nothing."""
 
 
 @dataclass(kw_only=True)

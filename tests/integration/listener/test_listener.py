@@ -71,10 +71,10 @@ async def test_an_answer_that_is_taken_fast_enough_has_time(monkeypatch: pytest.
             each.writer.transport.pause_reading()  # type: ignore[attr-defined]
             each.ask("/large")
         await until(lambda: len(place.server.connections) == 2)
-        await asyncio.to_thread(_take, slow.writer.get_extra_info("socket"), len(LARGE) // 2)
+        await asyncio.to_thread(_take, slow.writer.get_extra_info("socket"), len(LARGE) // 4)
         monkeypatch.setattr(peer, "TAKEN_WITHIN_S", SOON_S)
         await until(lambda: len(place.server.connections) == 1)
-        await asyncio.to_thread(_take, slow.writer.get_extra_info("socket"), len(LARGE) // 2)
+        await asyncio.to_thread(_take, slow.writer.get_extra_info("socket"), len(LARGE) // 4 * 3)
 
 
 def _take(line: Any, number: int) -> None:
@@ -82,7 +82,9 @@ def _take(line: Any, number: int) -> None:
     with line.dup() as other:
         other.settimeout(WITHIN_S)
         while number > 0:
-            number -= len(other.recv(min(number, 65536)))
+            came = other.recv(min(number, 65536))
+            assert came, "the hub has ended the connection"
+            number -= len(came)
 
 
 async def test_a_newcomer_takes_the_place_of_who_is_furthest_behind() -> None:
@@ -132,8 +134,8 @@ async def test_what_has_come_and_is_not_read_yet_is_not_held_against_its_sender(
         await until(lambda: len(place.server.connections) == 2)
         # Both the request and the newcomer are there before the hub looks at either.
         with first.writer.get_extra_info("socket").dup() as line, socket.socket() as third:
-            line.send(f"GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
             third.connect((HOST, place.port))
+            line.send(f"GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
             assert await first.status() == 200
             await second.ended()
 
