@@ -97,14 +97,19 @@ async def hold(connection: Connection, name: str) -> None:
         )
 
 
-async def do_not_update(row: ReturnMethod) -> None:
+async def do_not_update(row: ReturnMethod, *, only_from: Connection | None = None) -> None:
     """Makes nothing for this method's RMAs.
+
+    Args:
+        row: which.
+        only_from: leaves it as it is when it points at another connection by now; None for wherever.
 
     Raises:
         NotFoundError: it was removed meanwhile.
     """
     async with in_transaction():
-        await _set(row, None, None)
+        if only_from is None or (await _held(row)).connection_id == only_from.id:
+            await _set(row, None, None)
 
 
 async def remove(row: ReturnMethod) -> None:

@@ -78,7 +78,7 @@ async def _catch_up(rows: list[Rma]) -> None:
             tries = Attempt.filter(delivery_id=row.id, verdict__in=["created", "adopted"])
             last = await tries.order_by("-number").first()
             at = last.finished_at if last and last.finished_at else row.updated_at
-            await Delivery.filter(id=row.id).update(credited_at=at)
+            await Delivery.filter(id=row.id, credited_at__isnull=True).update(credited_at=at)
     for store_id in {row.store_id for row in rows}:
         mine = {row.id for row in rows if row.store_id == store_id}
         await remember(store_id, {rma: several for rma, several in texts.items() if rma in mine})

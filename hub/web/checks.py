@@ -15,12 +15,12 @@ from aiohttp import web
 
 from hub.errors import HubError
 from hub.merchant import connections
+from hub.store.models import Connection
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from hub.core import Hub
-    from hub.store.models import Connection
 
 MOST_KEPT = 200
 """Errors of checks are kept for so many connections, the latest."""
@@ -41,7 +41,7 @@ class Checks:
         self._errors: dict[str, HubError] = {}
 
     def start(self, row: Connection) -> None:
-        """Begins to check a connection; one that is being checked goes on."""
+        """Begins to check a connection; one that is being checked goes on, also with what is changed now."""
         if row.id in self._running:
             return
         self._errors.pop(row.id, None)
@@ -72,14 +72,28 @@ class Checks:
 
     async def _check(self, row: Connection) -> None:
         try:
-            await connections.check(self._hub, row)
-        except HubError as error:
-            self._keep(row, error)
+            problem, changed = await self._once(row)
+            while changed is not None:
+                problem, changed = await self._once(changed)
+            if problem is not None:
+                self._keep(row, problem)
         except Exception as error:
             log.exception("a check broke off", connection=row.name)
             self._keep(row, HubError(f"check {row.name}", why=f"the hub failed unexpectedly: {error}"))
         finally:
             del self._running[row.id]
+
+    async def _once(self, row: Connection) -> tuple[HubError | None, Connection | None]:
+        """What a check finds, and the connection as it is now when a person has changed it meanwhile."""
+        problem = None
+        try:
+            await connections.check(self._hub, row)
+        except HubError as error:
+            problem = error
+        now_is = await Connection.get_or_none(id=row.id, removed_at__isnull=True)
+        if now_is is None or (now_is.settings, now_is.credentials) == (row.settings, row.credentials):
+            return problem, None
+        return problem, now_is
 
     def _keep(self, row: Connection, error: HubError) -> None:
         while len(self._errors) >= MOST_KEPT:

@@ -173,7 +173,8 @@ async def open_two_stores(
         environment: where the hub's database is, up to date and without rows.
         is_one_account: True connects both stores to one account of the ERP.
         seeds: of the two accounts.
-        settings: of both connections to the ERP.
+        settings: of both connections to the ERP. A lost answer is looked for ten minutes later at first: the
+            hub's time runs fast.
     """
     time = HeldTime()
     async with AsyncExitStack() as stack:
@@ -190,7 +191,7 @@ async def open_two_stores(
             returngo = ReturnGoSandbox(seed, time.now, quota=())
             shop = await stack.enter_async_context(SandboxServer(returngo))
             store = await stores.add(name, time.now())
-            values = {**erp.settings(url), **erp.credentials, "doubt_looks": "1,2,30", **settings}
+            values = {**erp.settings(url), **erp.credentials, "doubt_looks": "600,1200,3600", **settings}
             added = await connections.add(
                 hub, store, "cin7_omni", f"{name}-erp", values, should_check=False, is_second_allowed=True
             )

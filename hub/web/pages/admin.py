@@ -134,7 +134,7 @@ async def _other(request: web.Request, what: str) -> User:
         NotFoundError: there is none. UsageError: it is whoever asks.
     """
     user = await users.get(request.match_info["name"])
-    if user.name == guard.principal(request).who:
+    if user.id == guard.principal(request).user_id:
         raise UsageError(
             f"{what} {user.name}: that is you",
             why="you would lock yourself out",

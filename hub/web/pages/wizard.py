@@ -186,7 +186,7 @@ async def set_methods(request: web.Request) -> web.Response:
                 if (each.connection_id, each.location_id) != (row.id, location):
                     await methods.point_at(each, row, location)
             elif each.connection_id == row.id:
-                await methods.do_not_update(each)
+                await methods.do_not_update(each, only_from=row)
     except HubError as error:
         return await _methods_form(request, row, error)
     next_page = "on" if integrations.is_draft(row) else ""

@@ -349,14 +349,14 @@ async def test_try_of_a_dead_process_is_waited_for_and_then_looked_for(ready: En
         await theirs.sign()
         await theirs.work()
         # As a process leaves it that dies at its last word, while its claim still stands.
-        until = two.time.now() + timedelta(hours=1)
+        until = two.time.now() + timedelta(hours=20)
         await Delivery.filter(rma__store_id=theirs.store.id).update(status=Status.SENDING)
         held = Connection.filter(id=theirs.connection_id)
         await held.update(claim_token="dead", claim_expires_at=until)
         await ours.show()
-        two.time.set_forward(timedelta(minutes=30))
+        two.time.set_forward(timedelta(hours=10))
         await ours.work()
         assert await ours.status() is Status.PENDING
-        two.time.set_forward(timedelta(minutes=31))
+        two.time.set_forward(timedelta(hours=11))
         await ours.work()
         assert (await ours.status(), two.made(ours)) == (Status.ATTENTION, 1)

@@ -33,6 +33,7 @@ from hub.platform.returngo.polling import failed
 from hub.rma import MethodType
 from hub.store.models import Connection, EventSecret, MappingVersion, ReturnMethod
 from hub.store.people import AuditEntry
+from hub.web.checks import Checks
 from hub.webhooks.subscription import Body
 from tests.support.stage import open_stage
 
@@ -215,3 +216,26 @@ async def test_what_a_poll_and_a_check_found_with_an_old_key_says_nothing_of_the
         assert not (await stage.connection()).is_paused
         await connections.check(hub, await stage.connection())
         assert (await stage.connection()).checked_at is not None
+
+
+async def test_a_check_goes_on_with_what_a_person_has_changed_meanwhile(ready: Environment) -> None:
+    async with open_stage(ready) as stage:
+        row, checks = await stage.connection(), Checks(stage.hub)
+        await connections.edit(stage.hub, await stage.connection(), {"api_key": "wrong"})
+        checks.start(row)  # as it was read before
+        await checks.wait()
+        assert isinstance(checks.error(row), AuthError)
+
+
+async def test_a_method_that_points_elsewhere_by_now_is_left_there(
+    hub: Hub, store: Store, connection: Connection
+) -> None:
+    seen = await methods.get(store, "UPS label")
+    values = {**ERP, "username": "other"}
+    other = (await connections.add(hub, store, "cin7_omni", "other", values, should_check=False)).row
+    await methods.point_at(seen, other, "3")
+    await methods.do_not_update(seen, only_from=connection)
+    held = await methods.get(store, "UPS label")
+    assert (held.connection_id, held.location_id) == (other.id, "3")
+    await methods.do_not_update(seen, only_from=other)
+    assert (await methods.get(store, "UPS label")).connection_id is None
