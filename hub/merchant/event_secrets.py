@@ -97,17 +97,27 @@ async def remove(hub: Hub, store: Store, name: str) -> EventSecret:
     return row
 
 
-def keys(hub: Hub, rows: Sequence[EventSecret]) -> dict[str, bytes]:
+def keys(hub: Hub, rows: Sequence[EventSecret], *, told: set[str] | None = None) -> dict[str, bytes]:
     """The key bytes of secrets, by the ids of their rows.
 
     One that cannot be opened (sealed with another key, or altered) is left out and logged: the others count.
+
+    Args:
+        hub: the hub.
+        rows: the secrets.
+        told: ids of those that were logged before; they are not logged again. None for none.
     """
+    told = set() if told is None else told
     found = {}
     for row in rows:
         try:
             found[row.id] = parse_secret(hub.sealer.open(row.secret, row=_bound(row)))
         except ConfigError as error:
-            log.warning("event secret cannot be opened", name=row.name, reason=error.why, fix=_CANNOT_OPEN)
+            if row.id not in told:
+                log.warning(
+                    "event secret cannot be opened", name=row.name, reason=error.why, fix=_CANNOT_OPEN
+                )
+            told.add(row.id)
     return found
 
 
@@ -123,12 +133,14 @@ class Signers:
         self._hub = hub
         self.rows: dict[str, EventSecret] = {}
         self.keys: dict[str, bytes] = {}
+        self._told: set[str] = set()
+        """Those that cannot be opened. Any stranger can have them read, and must not fill the log."""
 
     async def read(self) -> None:
         """Reads them anew."""
         rows = await every()
         self.rows = {row.id: row for row in rows}
-        self.keys = keys(self._hub, rows)
+        self.keys = keys(self._hub, rows, told=self._told)
 
 
 def _bound(row: EventSecret) -> str:

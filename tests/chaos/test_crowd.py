@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
 EVENT_EVERY_S = 0.1
 PAGE_EVERY_S = 1.0
 LONG_S = 120.0
-GIVES_UP_S = 15.0
-"""When a sender of events gives up; the slowest machine is faster."""
+GIVES_UP_S = 60.0
+"""The slowest machine is faster."""
+AGAIN_S = 0.1
+COME_AGAIN = {429, 503}
 SAID_WITHIN_S = 1.0
 MOST_LOG = 1_000_000
 PASSWORD = "four words in a row"
@@ -93,14 +96,16 @@ async def signed_in(http: aiohttp.ClientSession, url: str, link: str) -> None:
 async def asked(seen: Seen, ask: Callable[[], Awaitable[Answer]]) -> Answer:
     """Asks until there is an answer, as every sender and browser does; the time for all of it counts.
 
-    Where processes have to wait for a processor, a new connection may pass for one that sends nothing.
+    Where processes have to wait for a processor, a new connection may pass for one that sends nothing, and
+    the hub may ask to be asked again.
     """
     async with asyncio.timeout(GIVES_UP_S):
         while True:
-            try:
-                return await ask()
-            except aiohttp.ClientError:
-                seen.again += 1
+            with suppress(aiohttp.ClientError):
+                if (answer := await ask()).status not in COME_AGAIN:
+                    return answer
+            seen.again += 1
+            await asyncio.sleep(AGAIN_S)
 
 
 async def send(http: aiohttp.ClientSession, url: str, secret: str, number: int, seen: Seen) -> None:

@@ -7,7 +7,13 @@ import logging
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
+from structlog.testing import capture_logs
+
+from hub.inbound.signature import new_secret
+from hub.merchant import event_secrets
+from hub.store.models import EventSecret
 from hub.web import events
+from tests.integration.events.door import signed
 from tests.support.documents import rma
 
 if TYPE_CHECKING:
@@ -62,3 +68,13 @@ async def test_senders_that_nobody_knows_share_their_looks_at_the_secrets(
         await asyncio.gather(*[incoming._read_signers() for _ in range(STRANGERS)])  # noqa: SLF001
     # One for who came first, and one for all who came meanwhile.
     assert len([each for each in caplog.messages if "event_secret" in each]) == 2
+
+
+async def test_a_secret_that_cannot_be_opened_is_told_once_however_often_strangers_ask(door: Door) -> None:
+    row, _ = await event_secrets.add(door.hub, door.store, name="broken")
+    await EventSecret.filter(id=row.id).update(secret="v1.gone.AAAA")
+    headers = signed(new_secret(), b"{}", at=door.time.now())
+    with capture_logs() as lines:
+        for _ in range(5):
+            assert (await door.post(b"{}", headers)).status == 503
+    assert len([each for each in lines if each["event"] == "event secret cannot be opened"]) == 1
