@@ -13,17 +13,32 @@ from tests.support.waiting import until
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-WAITING = """
-SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+HELD_UP = """
+SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+WHERE datname = current_database() AND relation = $1::text::regclass AND NOT granted
 """
+WAITING = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock' AND query NOT LIKE '%SET "claim_expires_at"%'
+"""
+"""Without the beats of a claim, which may wait at any time."""
 
 
 @dataclass(kw_only=True)
 class Standstill:
     """A table of a PostgreSQL database that nobody can write to."""
 
+    table: str
     watching: asyncpg.Connection
     holding: asyncpg.Connection
+
+    async def until_held_up(self) -> None:
+        """Returns once somebody waits to write to the table."""
+
+        async def is_there() -> bool:
+            return bool(await self.watching.fetchval(HELD_UP, self.table))
+
+        await until(is_there)
 
     async def waiting(self) -> int:
         """How many transactions wait: for the table, or for one that waits for it."""
@@ -53,7 +68,7 @@ async def standstill(database_url: str, table: str) -> AsyncIterator[Standstill]
     async with _connected(database_url) as holding, _connected(database_url) as watching:
         await holding.execute(f"BEGIN; LOCK TABLE {table} IN EXCLUSIVE MODE")
         # Within a transaction PostgreSQL goes on showing who waited when it was first asked.
-        yield Standstill(watching=watching, holding=holding)
+        yield Standstill(table=table, watching=watching, holding=holding)
 
 
 @asynccontextmanager

@@ -123,7 +123,7 @@ async def test_account_changed_while_an_attempt_is_written_is_refused(two: Two) 
     await two.stage.submit(rma("901", order_name="#901"))
     async with standstill(two.stage.hub.environment.database_url, "attempt") as still:
         working = asyncio.create_task(two.stage.work())
-        await still.until_waiting(1)
+        await still.until_held_up()
         leading = asyncio.create_task(two.lead_to(two.second))
         await still.until_waiting(2)
         await still.end()

@@ -67,7 +67,7 @@ async def test_connection_removed_while_a_return_is_handed_back_stays(stage: Sta
     await stage.submit(rma("901", order_name="#901", status="Received", updated="2026-03-03"))
     async with standstill(stage.hub.environment.database_url, "audit_entry") as still:
         retrying = asyncio.create_task(deliveries.retry(stage.hub.clock, await stage.delivery("901")))
-        await still.until_waiting(1)
+        await still.until_held_up()
         removing = asyncio.create_task(connections.remove(stage.hub, await stage.connection()))
         await meet(still, removing)
         await retrying
@@ -83,7 +83,7 @@ async def test_connection_removed_while_a_return_is_approved_again_stays(stage: 
     async with standstill(stage.hub.environment.database_url, "timeline_entry") as still:
         again = rma("901", order_name="#901", updated="2026-03-03")
         approving = asyncio.create_task(stage.submit(again))
-        await still.until_waiting(1)
+        await still.until_held_up()
         removing = asyncio.create_task(connections.remove(stage.hub, await stage.connection()))
         await meet(still, removing)
         await approving
@@ -101,7 +101,7 @@ async def test_request_checked_against_settings_that_change_meanwhile_is_not_sen
     async with standstill(stage.hub.environment.database_url, "audit_entry") as still:
         shadow = {"mode": "shadow"}
         changing = asyncio.create_task(connections.edit(stage.hub, await stage.connection(), shadow))
-        await still.until_waiting(1)
+        await still.until_held_up()
         writing = asyncio.create_task(deliveries.edit(stage.hub, row, written()))
         await still.until_waiting(2)
         await still.end()
@@ -121,7 +121,7 @@ async def test_return_approved_again_while_it_is_withdrawn_is_credited(stage: St
     async with standstill(stage.hub.environment.database_url, "event") as still:
         again = rma("901", order_name="#901", updated="2026-03-03")
         approving = asyncio.create_task(stage.submit(again))
-        await still.until_waiting(1)
+        await still.until_held_up()
         working = asyncio.create_task(stage.work())
         await meet(still, working)
         await asyncio.gather(approving, working)

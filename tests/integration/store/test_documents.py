@@ -178,7 +178,7 @@ async def test_a_person_and_the_erp_at_one_moment_are_both_recorded(
         else:
             async with standstill(hub.environment.database_url, "audit_entry") as still:
                 claiming = asyncio.create_task(claimed(hub, row))
-                await still.until_waiting(1)
+                await still.until_held_up()
                 recording = asyncio.create_task(answered)
                 await still.until_waiting(2)
                 await still.end()
