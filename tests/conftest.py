@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from tests.support.postgres import PostgresServer
 
+pytest_plugins = ("tests.support.costs", "tests.support.slower")
+
 KEY = base64.b64encode(bytes(range(32))).decode()
 
 
