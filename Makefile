@@ -33,7 +33,7 @@ demo: .venv/demo.stamp  ## Install, then run the main job against a sandbox
 	@$(BIN)/hub demo
 
 # What was compiled is kept, also where that is switched off: dozens of processes need it.
-ALL_TESTS := $(BIN)/pytest -n 4 --dist worksteal -q
+ALL_TESTS := $(BIN)/pytest -n 4 --dist worksteal -q --costs
 test test-busy: export PYTHONDONTWRITEBYTECODE =
 
 test: .venv/dev.stamp  ## Install, then run all tests

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from tests.support.postgres import PostgresServer
 
+pytest_plugins = ("tests.support.costs", "tests.support.slower")
 # A slow machine is no failure.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")

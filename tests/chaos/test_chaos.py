@@ -10,9 +10,10 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.chaos.chaos import end_backends, flowing, home_of, no_connection_left, own_database
 from tests.integration.workers.fleet import freeze, open_fleet
-from tests.support.engines import NOT_ALWAYS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +51,7 @@ async def test_a_crash_of_postgresql_and_no_connection_left(tmp_path: Path) -> N
         await fleet.check_one_each()
 
 
-@NOT_ALWAYS
+@pytest.mark.chaos
 async def test_every_fault_while_two_thousand_returns_flow(tmp_path: Path) -> None:
     async with (
         own_database() as (server, url),

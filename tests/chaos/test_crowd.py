@@ -23,7 +23,6 @@ import pytest
 from hub.web.listener import most_connections
 from tests.integration.events.door import Answer, body_of, post, signed
 from tests.support.documents import rma
-from tests.support.engines import NOT_ALWAYS
 from tests.support.processes import REPOSITORY, Home, HubProcess, SandboxProcess
 from tests.support.waiting import until
 
@@ -179,7 +178,7 @@ async def test_a_crowd_of_strangers_shuts_out_no_signed_event(home: Home, secret
     assert hub.log_size() < MOST_LOG / 10, hub.errors[-2000:]
 
 
-@NOT_ALWAYS
+@pytest.mark.chaos
 @pytest.mark.parametrize("descriptors", [256, 1024])
 async def test_a_thousand_strangers_for_two_minutes(
     home: Home, sandbox: SandboxProcess, secret: str, link: str, descriptors: int

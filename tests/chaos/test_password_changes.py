@@ -14,7 +14,6 @@ from argon2 import PasswordHasher
 from hub.access.passwords import Passwords
 from hub.store.people import SignInTry, User
 from tests.integration.access.conftest import open_site
-from tests.support.engines import NOT_ALWAYS
 
 if TYPE_CHECKING:
     from hub.environment import Environment
@@ -26,7 +25,9 @@ AT_ONCE = 3
 
 
 @pytest.mark.parametrize(
-    ("rounds", "is_cheap"), [(8, True), pytest.param(200, False, marks=NOT_ALWAYS)], ids=["short", "long"]
+    ("rounds", "is_cheap"),
+    [(8, True), pytest.param(200, False, marks=pytest.mark.chaos)],
+    ids=["short", "long"],
 )
 async def test_a_changed_password_opens_nothing_and_its_sessions_are_over(
     migrated: Environment, rounds: int, is_cheap: bool

@@ -26,9 +26,7 @@ def test_three_pages_of_a_hub_at_work_are_pictured(place: Place, browser: Browse
     into = Path(os.environ.get("PICTURES") or tmp_path)
     with full.fill(place, tmp_path):
         place.ok("connections", "resume", "main")
-        wait_for(
-            lambda: place.home.count("delivery", "status = 'pending'") == 0, 60, lambda: "some still wait"
-        )
+        wait_for(lambda: place.home.count("delivery", "status = 'pending'") == 0, lambda: "some still wait")
         context = browser.new_context(viewport=SIZE)
         page = context.new_page()
         visitor = Visitor(page=page, base=place.hub.url)

@@ -206,11 +206,12 @@ class KeyboardVisitor(Visitor):
         self.page.keyboard.insert_text(value)
 
     def _reach(self, wanted: Locator) -> None:
-        wanted.wait_for()
+        # Found once: to look for it by what it says after each key takes longer than all else.
+        element = wanted.element_handle()
         for _ in range(MOST_STOPS):
             self.page.keyboard.press("Tab")
-            if wanted.evaluate("(each) => each === document.activeElement"):
-                ring = wanted.evaluate("(each) => getComputedStyle(each).outlineStyle")
+            if element.evaluate("(each) => each === document.activeElement"):
+                ring = element.evaluate("(each) => getComputedStyle(each).outlineStyle")
                 assert ring != "none", f"{wanted}: nothing shows that the focus is on it"
                 return
         raise AssertionError(f"the Tab key never comes to {wanted}")

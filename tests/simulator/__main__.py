@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 AT_ONCE = 50
-SHOWN = 3
+SHOWN = 2
 """So many seeds that show a broken hub are looked for."""
 
 

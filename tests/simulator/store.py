@@ -36,6 +36,7 @@ from hub.store.mark import mark_of, write_mark
 from hub.store.sealing import Sealer
 from hub.store.sqlite import ImmediateClient
 from hub.webhooks.subscription import Body
+from tests.support.processor import METER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -235,7 +236,8 @@ def _image(file: Path) -> bytes:
 @functools.cache
 def origin() -> Origin:
     """The one of this Python process."""
-    return Origin()
+    with METER.share("the simulator's database"):
+        return Origin()
 
 
 def make_file(schedule: Schedule) -> Path:

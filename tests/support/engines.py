@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
-
-NOT_ALWAYS = pytest.mark.skipif("CHAOS" not in os.environ, reason="takes minutes: make chaos")
 
 
 def on_both(
@@ -20,9 +17,9 @@ def on_both(
 
     Args:
         cases: the other parameters.
-        always: those that run on PostgreSQL every time; the others do with CHAOS=1, as they take seconds.
+        always: those that run on PostgreSQL every time; the others do with `make chaos`: they take seconds.
     """
     given = list(cases)
     return [pytest.param("sqlite", *case) for case in given] + [
-        pytest.param("postgres", *case, marks=() if case in always else NOT_ALWAYS) for case in given
+        pytest.param("postgres", *case, marks=() if case in always else pytest.mark.chaos) for case in given
     ]

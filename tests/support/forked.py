@@ -18,6 +18,7 @@ from functools import cache
 from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING
 
+from tests.support.processor import METER
 from tests.support.waiting import LONGEST_S, until
 from tests.support.wrong_clock import clock_ahead
 
@@ -34,7 +35,15 @@ PAIRS = EntryPoint(name="cin7_pairs", value="tests.support.plugins.cin7_pairs", 
 def _context() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.support.preload"])
+    with METER.share("what forked processes import"):
+        first = context.Process(target=_nothing)
+        first.start()
+        first.join()
     return context
+
+
+def _nothing() -> None:
+    """Has the server of the forks do its importing."""
 
 
 def start_process(

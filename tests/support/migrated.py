@@ -14,6 +14,7 @@ from filelock import FileLock
 from hub.environment import Environment
 from hub.store.database import migrate, open_database
 from hub.store.mark import mark_new
+from tests.support.processor import METER
 from tests.support.run_folder import run_folder
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def migrated_image() -> bytes:
     made = run_folder() / "migrated.db"
     with FileLock(f"{made}.lock"):
         if not made.exists():
-            with tempfile.TemporaryDirectory() as folder:
+            with METER.share("the migrated SQLite file"), tempfile.TemporaryDirectory() as folder:
                 environment = Environment(home=Path(folder))
                 run_beside(migrate_all(environment))
                 made.write_bytes(environment.database_file.read_bytes())

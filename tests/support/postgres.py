@@ -19,6 +19,7 @@ import psycopg
 import pytest
 from filelock import FileLock
 
+from tests.support.processor import METER, processor_s_of
 from tests.support.waiting import LONGEST_S
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ def own_postgres(*, is_durable: bool = False, folder: Path | None = None) -> Ite
         try:
             yield OwnServer(url=server.get_uri(), pg_ctl=partial(_pg_ctl, server))
         finally:
+            METER.add(processor_s_of(int((server.pgdata / "postmaster.pid").read_text().split()[0])))
             server.cleanup()
             # The package stops only the process it started itself, not one that came after it.
             if (server.pgdata / "postmaster.pid").exists():
@@ -155,6 +157,12 @@ def shared_postgres(folder: Path) -> PostgresServer:
             _pg_ctl(server, "-w", "-m", "fast", "restart")
             written.write_text(server.get_uri(), encoding="utf-8")
     return PostgresServer(url=written.read_text(encoding="utf-8"))
+
+
+def shared_postgres_process(folder: Path) -> int:
+    """Its first process; 0 when none was started here."""
+    written = folder / "postgres" / "data" / "postmaster.pid"
+    return int(written.read_text(encoding="utf-8").split()[0]) if written.exists() else 0
 
 
 async def migrated_copy(

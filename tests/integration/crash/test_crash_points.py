@@ -52,7 +52,7 @@ ALWAYS = {
     (CrashPoint.POLL_BEFORE_COMMIT, True),
     (CrashPoint.SENDING_AFTER_ANSWER,),
 }
-"""On PostgreSQL in every run; the others there with CHAOS=1, as each costs two processes more seconds."""
+"""On PostgreSQL in every run; the others there with `make chaos`, as each costs two processes seconds."""
 
 
 def _name(value: object) -> str:

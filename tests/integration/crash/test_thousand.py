@@ -8,7 +8,6 @@ than a minute, and after minutes, for several seeds, in `make prove`.
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import time
 from collections import Counter
@@ -75,7 +74,7 @@ async def test_a_thousand_returns_and_twenty_kills(tmp_path: Path) -> None:
     await play(tmp_path, seed=20, storm_after_kills_s=STORM_AFTER_KILLS_S)
 
 
-@pytest.mark.skipif("PROVE" not in os.environ, reason="takes minutes: make prove")
+@pytest.mark.prove
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_a_thousand_returns_and_a_long_storm(tmp_path: Path, seed: int) -> None:
     await play(tmp_path, seed=seed, storm_after_kills_s=LONG_STORM_S)

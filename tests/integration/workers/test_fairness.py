@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
+
+import pytest
 
 from connectors.cin7_omni.sandbox import Cin7Sandbox
 from hub.core import open_hub
@@ -24,6 +25,7 @@ from tests.support import documents
 from tests.support.forked import QUICK
 from tests.support.gate import Gate
 from tests.support.postgres import delete_rows
+from tests.support.slower import is_asked_for
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from hub.environment import Environment
     from hub.store.models import Store
 
-WAITING = 10_000 if "CHAOS" in os.environ else 2_000
+WAITING = 10_000 if is_asked_for("chaos") else 2_000
 BATCH = 10
 SETTINGS = {"look_up_orders": "off", "check_double_credit": "off"}
 
@@ -102,6 +104,7 @@ async def engine(hub: Hub) -> AsyncIterator[Callable[[], None]]:
             yield (await stack.enter_async_context(running_bell(hub))).ring
 
 
+@pytest.mark.chaos(has_short_form=True)
 async def test_a_long_backlog_holds_up_nobody(migrated: Environment) -> None:
     busy, idle = Cin7Sandbox(1, quota=()), Cin7Sandbox(2, quota=())
     gate = Gate(busy, "POST")
@@ -146,6 +149,7 @@ async def test_a_long_backlog_holds_up_nobody(migrated: Environment) -> None:
             busy.clear_faults()
 
 
+@pytest.mark.chaos(has_short_form=True)
 async def test_a_long_backlog_does_not_keep_what_a_dead_worker_held(
     environment: Environment, migrated_postgres: str
 ) -> None:

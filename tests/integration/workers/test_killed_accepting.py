@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hub.crashpoints import CrashPoint
-from tests.support.engines import NOT_ALWAYS
 
 if TYPE_CHECKING:
     from tests.integration.workers.fleet import Fleet
@@ -18,8 +17,8 @@ TABLES = "SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM delivery)"
 POINTS = [
     CrashPoint.ACCEPT_BEFORE_COMMIT,
     CrashPoint.ACCEPT_AFTER_COMMIT,
-    pytest.param(CrashPoint.ACCEPT_BEGUN, marks=NOT_ALWAYS),
-    pytest.param(CrashPoint.ACCEPT_EVENT_WRITTEN, marks=NOT_ALWAYS),
+    pytest.param(CrashPoint.ACCEPT_BEGUN, marks=pytest.mark.chaos),
+    pytest.param(CrashPoint.ACCEPT_EVENT_WRITTEN, marks=pytest.mark.chaos),
 ]
 
 

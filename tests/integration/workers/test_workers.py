@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import time
 from typing import TYPE_CHECKING, Any
@@ -126,7 +125,7 @@ async def test_worker_that_was_frozen_does_not_write_for_a_connection_given_away
     await fleet.check_one_each()
 
 
-@pytest.mark.skipif("CHAOS" not in os.environ, reason="waits for a claim's end: make chaos")
+@pytest.mark.chaos  # it waits for a claim's end
 async def test_what_a_killed_worker_was_sending_is_taken_over(fleet: Fleet) -> None:
     fleet.fault("slow:seconds=1,on=POST,times=1")
     _, worker = await fleet.start([("serve", "--port", "0"), ("worker",)])
