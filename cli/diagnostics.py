@@ -108,9 +108,8 @@ def _cleaned(hub: Hub, row: Connection | None, text: str) -> str:
 
 
 async def _rows() -> dict[str, int]:
-    from tortoise.models import Model
-
     from hub.store import models, people
+    from hub.store.model import Model
 
     found = {each for module in (models, people) for each in vars(module).values() if isinstance(each, type)}
     tables = sorted((each for each in found if issubclass(each, Model) and each is not Model), key=str)

@@ -110,9 +110,13 @@ async def _failed(hub: Hub, opened: OpenedConnection, error: HubError) -> None:
         "last_error_at": now,
         "next_poll_at": now + timedelta(seconds=opened.poll_interval_s),
     }
+    mine = Connection.filter(id=opened.row.id)
     if isinstance(error, AuthError):
-        changes |= {"is_paused": True, "pause_reason": str(error)}
-    await Connection.filter(id=opened.row.id).update(**changes)
+        # A person may have entered another key meanwhile, and it was not that one that was refused.
+        settings, credentials = opened.opened_with
+        as_opened = mine.filter(settings=settings, credentials=credentials)
+        await as_opened.update(is_paused=True, pause_reason=str(error))
+    await mine.update(**changes)
 
 
 async def _open_documents(row: Connection) -> list[OpenDocument]:

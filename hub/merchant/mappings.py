@@ -136,9 +136,9 @@ async def _keep(
 ) -> MappingVersion:
     validate(hub, row, text)
     async with in_transaction():
-        newest = (
-            await MappingVersion.filter(connection_id=row.id).select_for_update().order_by("-version").first()
-        )
+        # The connection and not its newest version: there may be none yet, or a newer one in a moment.
+        await Connection.filter(id=row.id).select_for_update(no_key=True).get()
+        newest = await current(row)
         if newest is not None and newest.text == text:
             return newest
         made = await MappingVersion.create(

@@ -140,6 +140,10 @@ class _Content:
         self._is_read = True
         return self._answer.body
 
+    async def iter_any(self) -> AsyncIterator[bytes]:
+        while part := await self.read(0):
+            yield part
+
 
 class _Response:
     """What the hub reads of a response."""

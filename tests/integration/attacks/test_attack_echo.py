@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
-from tortoise.models import Model
 
 from cli.diagnostics import _gathered
 from cli.log import log_to_stderr
@@ -27,6 +26,7 @@ from hub.merchant import connections, mappings, platforms, webhooks
 from hub.platform.returngo.work import poll_now as poll_platform
 from hub.redaction import REDACTED
 from hub.store import models, people
+from hub.store.model import Model
 from hub.store.models import Connection, Exchange
 from hub.webhooks.subscription import Body
 from hub.webhooks.work import send_test

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hub.core import open_hub
+from hub.errors import ConflictError
 from hub.inbound.accept import accept
 from hub.inbound.event import read_event
 from hub.inbound.intake import Intake
@@ -251,7 +252,8 @@ async def test_document_that_a_stranger_names_stops_nobody(ready: Environment) -
         await theirs.work()
         theirs.erp.clear_faults()
         await connections.pause(await theirs.row(), "to name a document")
-        await deliveries.resolve(ours.hub.clock, await theirs.delivery(), "mine", str(note["id"]))
+        with pytest.raises(ConflictError, match="one document credits one return"):
+            await deliveries.resolve(ours.hub.clock, await theirs.delivery(), "mine", str(note["id"]))
         await ours.show()
         await two.settle()
         assert (await ours.status(), two.made(ours)) == (Status.DONE, 1)

@@ -10,6 +10,7 @@ from hub.core import open_hub
 from hub.errors import ConfigError
 from hub.store.database import client, configuration, migrate, open_database, pending_migrations
 from hub.store.models import Store
+from hub.web import health
 from hub.web.server import make_app
 
 FROM_THE_FUTURE = """
@@ -62,8 +63,9 @@ async def test_database_of_newer_code_is_refused(place: Environment, should_migr
 
 
 async def test_a_hub_that_runs_while_a_newer_one_changes_the_database_is_not_ready(
-    place: Environment,
+    place: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(health, "FRESH_S", 0.0)  # each asks the database anew
     async with (
         open_hub(place, should_migrate=True) as hub,
         TestClient(TestServer(make_app(hub, is_local=True))) as asking,
