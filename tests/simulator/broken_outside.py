@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 from hub.dispatch import record
 from hub.dispatch.record import Recorder
-from hub.inbound import accept
+from hub.inbound import accept, change
 from hub.inbound.event import read_event
 from hub.merchant import deliveries
 from hub.platform.returngo import comments, hints, polling, sending, shipments
@@ -134,9 +134,13 @@ def _not_cleared(*given: Any, cleared: str | None, **options: Any) -> Any:
 @contextmanager
 def echo_taken_for_an_approval() -> Iterator[None]:
     """Whatever comes from the platform decides anew, also what the hub itself wrote there."""
+
+    async def always(*_given: Any, **_named: Any) -> bool:
+        return True
+
     with (
-        patch.object(accept, "is_only_talk", lambda *_given: False),
-        patch.object(accept, "_is_decided_anew", lambda *_given: True),
+        patch.object(change, "is_only_talk", lambda *_given: False),
+        patch.object(change, "_is_decided_anew", always),
     ):
         yield
 
